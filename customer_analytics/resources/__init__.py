@@ -1,0 +1,12 @@
+"""The outside world by role. Each role's Protocol stands first in its folder, its adapters beside it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from customer_analytics.settings import Settings
+
+
+def build_resources(settings: Settings) -> dict[str, Any]:
+    """Every resource of the code location, by key. Nothing connects, starts or imports heavy clients before use."""
+    return {"settings": settings}

@@ -1,0 +1,116 @@
+"""Every setting, typed, with its default. Nothing else in the project reads the environment.
+
+Values come from the environment, then from `.env` in the working directory. None is needed:
+with nothing set, everything runs embedded under `CUSTOMER_ANALYTICS_HOME`.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """The settings of one process. A wrong or half-given one raises `pydantic.ValidationError` that names it."""
+
+    model_config = SettingsConfigDict(
+        env_file=".env", env_file_encoding="utf-8", extra="ignore", env_ignore_empty=True, frozen=True
+    )
+
+    # Where things are
+    customer_analytics_home: Path = Field(
+        Path(".customer_analytics"), description="Folder of everything that the embedded default keeps"
+    )
+    source_uri: str | None = Field(
+        None, description="Folder or fsspec URI of the source files; default: the sample business, made once"
+    )
+
+    # Warehouse: SNOWFLAKE_ACCOUNT selects a real account, otherwise the local Snowflake
+    snowflake_account: str | None = None
+    snowflake_user: str | None = None
+    snowflake_password: SecretStr | None = None
+    snowflake_private_key_path: Path | None = None
+    snowflake_private_key_passphrase: SecretStr | None = None
+    snowflake_authenticator: str | None = Field(None, description="externalbrowser, oauth, ...")
+    snowflake_token: SecretStr | None = Field(
+        None, description="OAuth access token, with SNOWFLAKE_AUTHENTICATOR=oauth"
+    )
+    snowflake_role: str | None = None
+    snowflake_warehouse: str | None = None
+    snowflake_database: str = "CUSTOMER_ANALYTICS"
+    snowflake_schema: str = "ANALYTICS"
+    snowflake_statement_timeout_seconds: int = Field(3600, ge=1)
+    local_snowflake_idle_minutes: float = Field(
+        15, gt=0, description="The local Snowflake stops when nobody has been connected for so long"
+    )
+
+    # Vector store: WEAVIATE_URL selects Weaviate, otherwise LanceDB in a folder
+    weaviate_url: str | None = Field(None, description="http://host:8080 or https://...")
+    weaviate_grpc_url: str | None = Field(None, description="host:50051; default: the host of WEAVIATE_URL, port 50051")
+    weaviate_api_key: SecretStr | None = None
+
+    # Models of language and speech
+    embedder: Literal["minilm", "openai"] = "minilm"
+    embedding_model: str = Field("text-embedding-3-small", description="With EMBEDDER=openai")
+    embedding_dimensions: int = Field(512, ge=8, description="With EMBEDDER=openai")
+    transcriber: Literal["pocketsphinx", "whisper"] = "pocketsphinx"
+    whisper_model: str = "tiny.en"
+    openai_api_key: SecretStr | None = None
+    openai_base_url: str | None = None
+    chat_model: str = "gpt-4o-mini"
+
+    # Rules
+    as_of: dt.date | None = Field(None, description="The day (UTC) from which everything is seen; default today")
+    ltv_horizon_days: int = Field(182, ge=1)
+    max_rejected_share: float = Field(0.05, ge=0, le=1, description="Above it, rejected rows block what follows")
+    sentiment_min_auc: float = Field(
+        0.75, ge=0.5, le=1, description="A sentiment model below it never becomes champion"
+    )
+    pseudonymise_customers: bool = Field(False, description="Names in the PRES_ tables become pseudonyms")
+    seed: int = 20180409
+
+    # Running
+    executor: Literal["in_process", "multiprocess", "k8s"] = "in_process"
+    dagster_port: int = Field(3000, ge=1, le=65535)
+    dashboard_port: int = Field(8501, ge=1, le=65535)
+    dagster_url: str | None = Field(None, description="Where people reach the Dagster UI; default the local one")
+    dagster_postgres_url: SecretStr | None = Field(None, description="PostgreSQL for Dagster's storage; default SQLite")
+    failure_webhook_url: SecretStr | None = Field(None, description="Failed runs are posted here")
+
+    @model_validator(mode="after")
+    def _whole(self) -> Settings:
+        if self.snowflake_account:
+            if not self.snowflake_user and (self.snowflake_authenticator or "").lower() != "oauth":
+                raise ValueError("SNOWFLAKE_ACCOUNT is set but SNOWFLAKE_USER is not: set both, or neither")
+            if not (self.snowflake_password or self.snowflake_private_key_path or self.snowflake_authenticator):
+                raise ValueError(
+                    "SNOWFLAKE_ACCOUNT is set without a way to log in: set SNOWFLAKE_PASSWORD, "
+                    "SNOWFLAKE_PRIVATE_KEY_PATH or SNOWFLAKE_AUTHENTICATOR"
+                )
+            if not self.snowflake_warehouse:
+                raise ValueError("SNOWFLAKE_ACCOUNT is set but SNOWFLAKE_WAREHOUSE is not")
+        if (self.weaviate_api_key or self.weaviate_grpc_url) and not self.weaviate_url:
+            raise ValueError("WEAVIATE_API_KEY or WEAVIATE_GRPC_URL is set but WEAVIATE_URL is not: set it, or neither")
+        if self.embedder == "openai" and not (self.openai_api_key or self.openai_base_url):
+            raise ValueError("EMBEDDER=openai needs OPENAI_API_KEY (or OPENAI_BASE_URL for a server of your own)")
+        return self
+
+    @cached_property
+    def home(self) -> Path:
+        """`CUSTOMER_ANALYTICS_HOME`, absolute."""
+        return self.customer_analytics_home.expanduser().resolve()
+
+    @cached_property
+    def reference_date(self) -> dt.date:
+        """`AS_OF`, or today (UTC)."""
+        return self.as_of or dt.datetime.now(dt.UTC).date()
+
+    @cached_property
+    def sources(self) -> str:
+        """`SOURCE_URI`, or the folder of the sample business."""
+        return self.source_uri or str(self.home / "sample")
