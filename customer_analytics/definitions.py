@@ -11,4 +11,8 @@ from customer_analytics.settings import Settings
 def definitions() -> dg.Definitions:
     # Not `load_from_defs_folder`: it looks through every installed component plugin, and so imports
     # dagster_snowflake (about 6 s) although no component is used here.
-    return dg.load_definitions_from_package_module(defs, resources=build_resources(Settings()))
+    return dg.Definitions(
+        assets=dg.load_assets_from_package_module(defs),
+        asset_checks=dg.load_asset_checks_from_package_module(defs),
+        resources=build_resources(Settings()),
+    )
