@@ -3,8 +3,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 UV_VERSION := 0.13.9
+COMPILE := --override overrides.txt --no-emit-index-url --no-annotate --no-header --python-version 3.11 --universal --quiet
 
-.PHONY: help setup lint test
+.PHONY: help setup lint test lock
 .DEFAULT_GOAL := help
 
 help: ## List the targets
@@ -30,3 +31,7 @@ lint: $(VENV)/.setup-dev ## Style and types
 
 test: $(VENV)/.setup-dev ## The fast tests
 	$(BIN)/pytest -m "not heavy"
+
+lock: $(VENV)/.setup ## Resolve the dependencies anew, into the lock files (they name no index)
+	$(BIN)/uv pip compile pyproject.toml $(COMPILE) -o requirements.lock
+	$(BIN)/uv pip compile pyproject.toml --extra dev -c requirements.lock $(COMPILE) -o requirements-dev.lock
