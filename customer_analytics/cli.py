@@ -1,4 +1,4 @@
-"""The command line. Thin: each command reads the settings, builds what it needs, and calls the room that does the work."""
+"""The command line. Thin: each command reads the settings and calls the room that does the work."""
 
 from __future__ import annotations
 
