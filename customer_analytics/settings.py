@@ -49,6 +49,10 @@ class Settings(BaseSettings):
         15, gt=0, description="The local Snowflake stops when nobody has been connected for so long"
     )
 
+    local_snowflake_statement_log: Path | None = Field(
+        None, description="File that gets one JSON line for each statement of the local Snowflake"
+    )
+
     # Vector store: WEAVIATE_URL selects Weaviate, otherwise LanceDB in a folder
     weaviate_url: str | None = Field(None, description="http://host:8080 or https://...")
     weaviate_grpc_url: str | None = Field(None, description="host:50051; default: the host of WEAVIATE_URL, port 50051")

@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from snowflake.snowpark import Session
+
+    from customer_analytics.resources.warehouse import Warehouse
 
 SEED_DATA = Path(__file__).resolve().parents[2] / "shared" / "seed_data"
 
@@ -21,3 +30,43 @@ def seed_data() -> Path:
     if not SEED_DATA.is_dir():
         pytest.skip("../shared/seed_data is not here: the tutorial's own files cannot be tested against")
     return SEED_DATA
+
+
+@pytest.fixture(scope="session")
+def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
+    """A local Snowflake of this test run's own, in a temporary folder; stopped at its end."""
+    from customer_analytics.local_snowflake import lifecycle
+    from customer_analytics.local_snowflake.lifecycle import Options
+    from customer_analytics.resources.warehouse.local import LocalWarehouse
+
+    home = tmp_path_factory.mktemp("local_snowflake")
+    options = Options(log_file=home / "log", idle_minutes=10)
+    warehouse = LocalWarehouse(home / "warehouse", options, "CUSTOMER_ANALYTICS", "ANALYTICS")
+    yield warehouse
+    warehouse.close()
+    lifecycle.stop(home / "warehouse")
+
+
+@pytest.fixture
+def session(warehouse: Warehouse) -> Iterator[Session]:
+    """A Snowpark session in a fresh, empty schema of the test's own."""
+    with _session_in_new_schema(warehouse) as session:
+        yield session
+
+
+@pytest.fixture(scope="module")
+def module_session(warehouse: Warehouse) -> Iterator[Session]:
+    """A Snowpark session in a schema that the tests of one module share."""
+    with _session_in_new_schema(warehouse) as session:
+        yield session
+
+
+@contextmanager
+def _session_in_new_schema(warehouse: Warehouse) -> Iterator[Session]:
+    from snowflake.snowpark import Session
+
+    schema = f"T_{uuid.uuid4().hex[:12]}".upper()
+    session = Session.builder.configs({**warehouse.connection_args(), "schema": schema}).create()
+    yield session
+    session.sql(f"DROP SCHEMA IF EXISTS {schema}").collect()
+    session.close()

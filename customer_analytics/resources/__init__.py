@@ -9,4 +9,6 @@ from customer_analytics.settings import Settings
 
 def build_resources(settings: Settings) -> dict[str, Any]:
     """Every resource of the code location, by key. Nothing connects, starts or imports heavy clients before use."""
-    return {"settings": settings}
+    from customer_analytics.resources.warehouse import warehouse_from
+
+    return {"settings": settings, "warehouse": warehouse_from(settings)}

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol
 
+from customer_analytics.settings import Settings
+
 if TYPE_CHECKING:
     from snowflake.connector import SnowflakeConnection
     from snowflake.snowpark import Session
@@ -30,3 +32,22 @@ class Warehouse(Protocol):
     def close(self) -> None:
         """Close what this process holds open. The local server stays for others."""
         ...
+
+
+def warehouse_from(settings: Settings, query_tag: str | None = None) -> Warehouse:
+    """The account when SNOWFLAKE_ACCOUNT is set, else the local Snowflake under `settings.home`."""
+    if settings.snowflake_account:
+        from customer_analytics.resources.warehouse.snowflake import SnowflakeWarehouse
+
+        return SnowflakeWarehouse(settings, query_tag)
+    from customer_analytics.local_snowflake.lifecycle import Options
+    from customer_analytics.resources.warehouse.local import LocalWarehouse
+
+    options = Options(
+        log_file=settings.home / "logs" / "local_snowflake.log",
+        idle_minutes=settings.local_snowflake_idle_minutes,
+        statement_log=settings.local_snowflake_statement_log,
+    )
+    return LocalWarehouse(
+        settings.home / "warehouse", options, settings.snowflake_database, settings.snowflake_schema, query_tag
+    )

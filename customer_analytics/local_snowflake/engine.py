@@ -1,0 +1,189 @@
+"""One DuckDB for the whole server, durable in one folder, and the sessions' connections to it."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import snowflake.connector.errors as sfe
+from fakesnow import info_schema
+from fakesnow.conn import FakeSnowflakeConnection
+from fakesnow.instance import FakeSnow
+from fakesnow.transforms import show
+
+from customer_analytics.local_snowflake import functions, models
+from customer_analytics.local_snowflake.fakesnow_patches import BoundedResults, keep_stages_in
+from customer_analytics.local_snowflake.locks import TableLocks
+
+CONFLICT_ATTEMPTS = 60
+
+
+class Engine(FakeSnow):
+    """The folder's databases (one DuckDB file each), stages, catalogue and models."""
+
+    def __init__(self, folder: Path) -> None:
+        # Not FakeSnow.__init__: it keeps its catalogue in memory.
+        self.folder, self.db_path, self.nop_regexes = folder, str(folder), None
+        self.create_database_on_connect = self.create_schema_on_connect = True
+        self.results_cache = BoundedResults()
+        self.stages_folder = folder / "stages"
+        self.stages_folder.mkdir(parents=True, exist_ok=True)
+        keep_stages_in(self.stages_folder.resolve())
+        self.ddl_lock, self.locks = threading.RLock(), TableLocks()
+        con = self.duck_conn = duckdb.connect(":memory:", config={"lambda_syntax": "ENABLE_SINGLE_ARROW"})
+        con.execute(f"SET temp_directory = '{_text(folder / 'spill')}'")
+        con.execute(f"ATTACH '{_text(folder / '_fs_global.sys')}' AS _fs_global")
+        con.execute(info_schema.fs_global_creation_sql())
+        con.execute(show.fs_global_creation_sql())
+        con.execute(models.CATALOGUE)
+        con.execute("SET GLOBAL TimeZone = 'UTC'")
+        self._remove_temporary_stages()
+        for file in sorted(folder.glob("*.db")):
+            con.execute(f"ATTACH '{_text(file)}' AS \"{file.stem}\"")
+
+    def connect(self, database: str | None = None, schema: str | None = None, **options: Any) -> Connection:
+        with self.ddl_lock:
+            return Connection(self, database, schema, **options)
+
+    def checkpoint(self) -> None:
+        """Fold the write-ahead logs into the database files."""
+        for (name,) in self.duck_conn.execute(
+            "SELECT database_name FROM duckdb_databases() WHERE path IS NOT NULL"
+        ).fetchall():
+            self.duck_conn.execute(f'CHECKPOINT "{name}"')
+
+    def close(self) -> None:
+        self.duck_conn.close()
+
+    def _remove_temporary_stages(self) -> None:
+        """Left by clients that were killed."""
+        gone = self.duck_conn.execute(
+            "DELETE FROM _fs_global._fs_information_schema._fs_stages WHERE type LIKE '%TEMPORARY%' "
+            "RETURNING database_name, schema_name, name"
+        ).fetchall()
+        for names in gone:
+            shutil.rmtree(self.stages_folder.joinpath(*names), ignore_errors=True)
+
+
+class Duck:
+    """A session's DuckDB connection: where all final SQL passes. Knows whether a transaction is open."""
+
+    def __init__(self, con: duckdb.DuckDBPyConnection) -> None:
+        self.con, self.in_transaction = con, False
+        self.side = con.cursor()
+        """For the catalogue of stages and models: DuckDB writes only one attached database in a transaction."""
+        con.execute(functions.SESSION_MACROS)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.con, name)
+
+    def execute(self, sql: str, params: Any = None) -> duckdb.DuckDBPyConnection:
+        head = sql.lstrip()[:20].upper()
+        if self.in_transaction and head.startswith(("INSERT", "DELETE")) and "_fs_global._fs_information_schema" in sql:
+            written = self.side.execute(sql, params).fetchall()
+            return self.con.execute("SELECT ?::BIGINT AS n", [written[0][0] if written else 0])
+        for attempt in range(CONFLICT_ATTEMPTS):
+            try:
+                if params is None:
+                    self.con.execute(sql)
+                else:
+                    self.con.execute(sql, params)
+                break
+            except duckdb.TransactionException as error:
+                # An optimistic write-write conflict, where Snowflake would have waited for a lock.
+                if self.in_transaction or attempt == CONFLICT_ATTEMPTS - 1 or "onflict" not in str(error):
+                    raise
+                time.sleep(0.02 * min(attempt + 1, 10))
+        if head.startswith("BEGIN"):
+            self.in_transaction = True
+        elif head.startswith(("COMMIT", "ROLLBACK", "ABORT")):
+            self.in_transaction = False
+        return self.con
+
+    def begin(self) -> None:
+        self.execute("BEGIN TRANSACTION")
+
+    def commit(self) -> None:
+        if self.in_transaction:
+            self.execute("COMMIT")
+
+    def rollback(self) -> None:
+        if self.in_transaction:
+            self.execute("ROLLBACK")
+            self.in_transaction = False
+
+
+class Connection(FakeSnowflakeConnection):
+    """One session's side of the engine. Its statements run one at a time, under `lock`."""
+
+    _duck_conn: Duck
+
+    def __init__(self, engine: Engine, database: str | None, schema: str | None, **options: Any) -> None:
+        super().__init__(
+            Duck(engine.duck_conn.cursor()),  # type: ignore[arg-type]
+            engine.results_cache,
+            database,
+            schema,
+            db_path=engine.db_path,
+            **options,
+        )
+        self.engine = engine
+        self.lock = threading.RLock()
+        self.temporary_names: set[tuple[str, ...]] = set()
+        self.temporary_stages: list[tuple[str, str, str]] = []
+        self.link_functions: set[str] = set()
+        self.number = 0
+        self.query_tag: str | None = None
+        self.lost_transaction = False
+        """Its transaction was rolled back because the client seemed gone: the next statement must say so."""
+        self.links: Any = None
+        """Makes signed links to files; set by the protocol."""
+        self.registered = 0
+
+    @property
+    def duck(self) -> Duck:
+        return self._duck_conn
+
+    def cursor(self, cursor_class: Any = None) -> Any:
+        from customer_analytics.local_snowflake.statements import Cursor
+
+        return Cursor(conn=self, duck_conn=self._duck_conn)  # type: ignore[arg-type]
+
+    def register(self, table: Any) -> str:
+        """Make an Arrow table visible to this session's next statement; the name for SQL."""
+        self.registered += 1
+        name = f"LOCAL_REL_{self.registered % 50}"
+        self.duck.con.register(name, table)
+        return name
+
+    def shutdown(self) -> None:
+        """Roll back, free locks, drop what was temporary, close."""
+        from customer_analytics.local_snowflake import stages
+
+        with self.lock:
+            try:
+                self.duck.rollback()
+            except duckdb.Error:
+                pass
+            self.engine.locks.free(self)
+            for name in self.temporary_stages:
+                stages.drop(self, name)
+            self.duck.side.close()
+            self.duck.con.close()
+            self._is_closed = True
+
+
+def lost_transaction_error() -> sfe.ProgrammingError:
+    return sfe.ProgrammingError(
+        msg="The transaction was rolled back because its client was not connected any more: begin it again",
+        errno=90232,
+        sqlstate="40000",
+    )
+
+
+def _text(path: Path) -> str:
+    return str(path).replace("'", "''")

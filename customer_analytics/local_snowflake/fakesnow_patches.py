@@ -1,0 +1,34 @@
+"""The one place where fakesnow is changed from outside. Everything else subclasses it or calls its functions."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from pathlib import Path
+from typing import Any
+
+from fakesnow.transforms import stage
+
+
+def keep_stages_in(folder: Path) -> None:
+    """fakesnow keeps stages in a temporary folder of the process; here they are part of the data folder.
+
+    It reads the module attribute at each use, and offers no argument for it.
+    """
+    stage.LOCAL_BUCKET_PATH = str(folder)
+
+
+class BoundedResults(OrderedDict[str, tuple[Any, ...]]):
+    """fakesnow keeps every result of every query for ever; RESULT_SCAN needs the last few.
+
+    Results above `MAX_RESULT_BYTES` are not kept: scanning one says that it is not found.
+    """
+
+    MAX_RESULTS = 64
+    MAX_RESULT_BYTES = 4_000_000
+
+    def __setitem__(self, query_id: str, result: tuple[Any, ...]) -> None:
+        if result[0] is not None and result[0].nbytes > self.MAX_RESULT_BYTES:
+            return
+        super().__setitem__(query_id, result)
+        while len(self) > self.MAX_RESULTS:
+            self.popitem(last=False)

@@ -1,0 +1,169 @@
+"""Stages: folders under the data folder. PUT, GET, LIST, REMOVE, DIRECTORY and links to files.
+
+Client and server share a file system, so PUT and GET use the connector's LOCAL_FS transport.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shutil
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import snowflake.connector.errors as sfe
+from fakesnow.transforms import stage as fakesnow_stage
+
+from customer_analytics.local_snowflake import models
+from customer_analytics.local_snowflake.names import NAME, qualified
+
+if TYPE_CHECKING:
+    from customer_analytics.local_snowflake.engine import Connection
+    from customer_analytics.local_snowflake.statements import Cursor
+
+REFERENCE = re.compile(
+    rf"^'?(?:@(?P<name>~|{NAME})(?P<path>/.*?)?"
+    rf"|snow://model/(?P<model>{NAME})/versions/(?P<version>[^/']+)(?P<model_path>/.*?)?)'?$",
+    re.S,
+)
+_FILE_COMMAND = re.compile(
+    r"\s*(put|get|list|ls|remove|rm)\s+(?:/\*.*?\*/\s*)?"
+    r"('(?:[^'\\]|\\.|'')*'|\S+)(?:\s+('(?:[^'\\]|\\.|'')*'|\S+))?(.*)$",
+    re.I | re.S,
+)
+_STAGES = "_fs_global._fs_information_schema._fs_stages"
+_md5_of: dict[tuple[str, int, int], str] = {}
+
+
+def exists(session: Connection, name: tuple[str, str, str]) -> bool:
+    query = f"SELECT 1 FROM {_STAGES} WHERE (database_name, schema_name, name) = (?, ?, ?)"
+    return session.duck.side.execute(query, name).fetchone() is not None
+
+
+def drop(session: Connection, name: tuple[str, str, str]) -> bool:
+    """Remove the stage and its files; False when there is none."""
+    query = f"DELETE FROM {_STAGES} WHERE (database_name, schema_name, name) = (?, ?, ?) RETURNING 1"
+    found = session.duck.side.execute(query, name).fetchall()
+    shutil.rmtree(session.engine.stages_folder.joinpath(*name), ignore_errors=True)
+    return bool(found)
+
+
+def locate(session: Connection, reference: str) -> tuple[Path, str, str]:
+    """`@stage/path` or `snow://model/...`: its folder, the path below it, and what LIST puts before names."""
+    match = REFERENCE.match(reference.strip())
+    if not match:
+        raise sfe.ProgrammingError(
+            msg=f"SQL compilation error: invalid stage reference {reference}", errno=1003, sqlstate="42000"
+        )
+    if match["model"]:
+        folder = models.version_folder(session, qualified(session, match["model"]), match["version"])
+        return folder, (match["model_path"] or "").lstrip("/"), f"versions/{match['version']}/"
+    path = (match["path"] or "").lstrip("/")
+    if match["name"] == "~":
+        return session.engine.stages_folder / "~", _inside(path), ""
+    name = qualified(session, match["name"])
+    if not exists(session, name):
+        raise fakesnow_stage.not_found_error(".".join(name))
+    return session.engine.stages_folder.joinpath(*name), _inside(path), name[2].lower() + "/"
+
+
+def _inside(path: str) -> str:
+    if ".." in Path(path).parts:
+        raise sfe.ProgrammingError(
+            msg=f"SQL compilation error: the path {path!r} leads out of its stage", errno=1003, sqlstate="42000"
+        )
+    return path
+
+
+def files(folder: Path, below: str = "", pattern: str | None = None, prefix: str = "") -> list[tuple[str, Path]]:
+    """Every file whose relative path starts with `below` and, with its prefix, matches the pattern whole."""
+    found = []
+    for directory, _, names in os.walk(folder):
+        for name in names:
+            path = Path(directory, name)
+            relative = path.relative_to(folder).as_posix()
+            if relative.startswith(below) and (not pattern or re.fullmatch(pattern, prefix + relative)):
+                found.append((relative, path))
+    return sorted(found)
+
+
+def md5(path: Path) -> str:
+    """The file's MD5, computed again only when it changed."""
+    stat = path.stat()
+    key = (str(path), stat.st_size, stat.st_mtime_ns)
+    if key not in _md5_of:
+        if len(_md5_of) > 100_000:
+            _md5_of.clear()
+        with path.open("rb") as file:
+            _md5_of[key] = hashlib.file_digest(file, "md5").hexdigest()
+    return _md5_of[key]
+
+
+def file_command(session: Connection, cursor: Cursor, sql: str, params: Any) -> dict[str, Any] | int | None:
+    """PUT, GET, LIST or REMOVE; None for anything else."""
+    match = _FILE_COMMAND.match(sql)
+    if not match:
+        return None
+    verb, first, second, rest = match[1].lower(), match[2], match[3] or "", match[4]
+    if verb == "put":
+        folder, below, _ = locate(session, _bound(_unquoted(second), params))
+        return _upload(folder, below, _unquoted(first), rest)
+    folder, below, prefix = locate(session, _bound(_unquoted(first), params))
+    found = files(folder, below, option(second + rest, "pattern"), prefix)
+    if verb == "get":
+        return _download(folder, [name for name, _ in found], _unquoted(second))
+    if verb in ("remove", "rm"):
+        for _, path in found:
+            path.unlink(missing_ok=True)
+        return cursor.answer(["name", "result"], [(prefix + name, "removed") for name, _ in found])
+    rows = [(prefix + name, path.stat().st_size, md5(path), _http_date(path)) for name, path in found]
+    return cursor.answer(["name", ("size", "fixed"), "md5", "last_modified"], rows)
+
+
+def option(sql: str, key: str, default: str | None = None) -> str | None:
+    """`KEY = value` in the tail of a command."""
+    match = re.search(rf"\b{key}\s*=\s*('(?:[^']|'')*'|\w+)", sql, re.I)
+    return match[1].strip("'") if match else default
+
+
+def _upload(folder: Path, below: str, source: str, rest: str) -> dict[str, Any]:
+    return {
+        "command": "UPLOAD",
+        "src_locations": [source.removeprefix("file://")],
+        "parallel": int(option(rest, "parallel", "4") or 4),
+        "autoCompress": (option(rest, "auto_compress", "true") or "").lower() == "true",
+        "sourceCompression": (option(rest, "source_compression", "auto_detect") or "").lower(),
+        "overwrite": True,
+        "stageInfo": {"locationType": "LOCAL_FS", "location": f"{folder / below}/", "creds": {}},
+        "queryId": os.urandom(16).hex(),
+        "statementTypeId": 0,
+        "operation": "Node",
+        "kind": "LOCAL_FS",
+    }
+
+
+def _download(folder: Path, names: list[str], target: str) -> dict[str, Any]:
+    return {
+        "command": "DOWNLOAD",
+        "src_locations": names,
+        "parallel": 4,
+        "encryptionMaterial": [],
+        "localLocation": target.removeprefix("file://"),
+        "stageInfo": {"locationType": "LOCAL_FS", "location": f"{folder}/", "creds": {}},
+        "queryId": os.urandom(16).hex(),
+        "statementTypeId": 0,
+    }
+
+
+def _unquoted(text: str) -> str:
+    return text[1:-1].replace("\\'", "'").replace("''", "'") if text[:1] == "'" else text
+
+
+def _bound(text: str, params: Any) -> str:
+    return params[0] if text == "?" else text
+
+
+def _http_date(path: Path) -> str:
+    return time.strftime("%a, %d %b %Y %H:%M:%S GMT", time.gmtime(path.stat().st_mtime))

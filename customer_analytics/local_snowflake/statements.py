@@ -1,0 +1,234 @@
+"""One statement, from its text to the rows of its reply."""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+import pyarrow as pa
+import snowflake.connector.errors as sfe
+from fakesnow.cursor import FakeSnowflakeCursor
+from fakesnow.transforms import stage as fakesnow_stage
+from sqlglot import exp
+
+from customer_analytics.local_snowflake import functions, models, results, stages
+from customer_analytics.local_snowflake.names import NAME, qualified, quoted, without_comments
+
+if TYPE_CHECKING:
+    from customer_analytics.local_snowflake.engine import Connection
+
+DONE = "Statement executed successfully."
+SELECT_TYPE = 0x1000
+_ARROW = {"text": pa.string(), "fixed": pa.int64(), "timestamp_tz": pa.timestamp("us", "UTC"), "boolean": pa.bool_()}
+_DUCK = {"text": "VARCHAR", "fixed": "BIGINT", "timestamp_tz": "TIMESTAMP WITH TIME ZONE", "boolean": "BOOLEAN"}
+_LOCKING = re.compile(
+    rf"\s*(?:update|delete\s+from|merge\s+into|truncate\s+(?:table\s+)?(?:if\s+exists\s+)?|insert\s+overwrite\s+into)"
+    rf"\s+({NAME})",
+    re.I,
+)
+_WITHOUT_EFFECT = re.compile(
+    r"(grant|revoke)\b"
+    r"|(create|alter|drop|describe|desc)\s+(or\s+replace\s+)?"
+    r"(warehouse|role|user|network|resource\s+monitor|account|artifact\s+repository|tag)\b"
+    r"|use\s+(warehouse|role|secondary)\b"
+    r"|alter\s+(session|account|stage|warehouse|schema|database)\b"
+    r"|comment\s+(if\s+exists\s+)?on\s+(schema|database|stage|warehouse)\b",
+    re.I,
+)
+_UNSUPPORTED = re.compile(
+    r"create\s+(or\s+replace\s+)?(temp(orary)?\s+)?(secure\s+)?"
+    r"(dynamic|task|stream|pipe|function|aggregate|procedure|alert|service|external|hybrid|iceberg|event)\b",
+    re.I,
+)
+_MERGE_COUNTS = (("inserted", "INSERT"), ("updated", "UPDATE"), ("deleted", "DELETE"))
+
+
+def dispatch(session: Connection, cursor: Cursor, sql: str, params: Any) -> dict[str, Any] | int | None:
+    """Whole statements that fakesnow does not know.
+
+    None: not one of them. A dict: the reply's data. A number: the statement's type; its rows are on the cursor.
+    """
+    text = without_comments(sql)
+    if re.match(r"(put|get|list|ls|remove|rm)\s", text, re.I):
+        return stages.file_command(session, cursor, text, params)
+    if (reply := models.dispatch(session, cursor, text)) is not None:
+        return reply
+    if match := re.match(
+        rf"create\s+(?:or\s+replace\s+)?temp(?:orary)?\s+stage\s+(?:if\s+not\s+exists\s+)?({NAME})", text, re.I
+    ):
+        session.temporary_stages.append(qualified(session, match[1]))
+    if match := re.match(rf"drop\s+stage\s+(if\s+exists\s+)?({NAME})\s*(?:/\*.*)?$", text, re.I | re.S):
+        name = qualified(session, match[2])
+        if not stages.drop(session, name) and not match[1]:
+            raise fakesnow_stage.not_found_error(".".join(name))
+        return cursor.done(f"{name[2]} successfully dropped.")
+    if match := re.match(rf"drop\s+file\s+format\s+(if\s+exists\s+)?({NAME})", text, re.I):
+        return cursor.done()
+    if match := re.match(rf"alter\s+table\s+(?:if\s+exists\s+)?({NAME})\s+swap\s+with\s+({NAME})\s*$", text, re.I):
+        return swap(session, cursor, qualified(session, match[1]), qualified(session, match[2]))
+    if _UNSUPPORTED.match(text):
+        raise sfe.ProgrammingError(
+            msg=f"Unsupported feature of the local Snowflake: {' '.join(text.split()[:4])}", errno=2, sqlstate="0A000"
+        )
+    if _WITHOUT_EFFECT.match(text):
+        return cursor.done()
+    return None
+
+
+def swap(session: Connection, cursor: Cursor, one: tuple[str, str, str], other: tuple[str, str, str]) -> int:
+    """ALTER TABLE ... SWAP WITH: both names change hands in one transaction."""
+    if one[:2] != other[:2]:
+        raise sfe.ProgrammingError(
+            msg="The local Snowflake can SWAP only tables of one schema", errno=2, sqlstate="0A000"
+        )
+    duck, temporary = session.duck, f"LOCAL_SWAP_{os.urandom(4).hex()}"
+    duck.commit()  # DDL ends an open transaction
+    duck.begin()
+    try:
+        for old, new in ((one[2], temporary), (other[2], one[2]), (temporary, other[2])):
+            duck.execute(f"ALTER TABLE {quoted(*one[:2], old)} RENAME TO {quoted(new)}")
+        duck.commit()
+    except duckdb.Error as error:
+        duck.rollback()
+        raise sfe.ProgrammingError(msg=str(error), errno=2003, sqlstate="42S02") from error
+    return cursor.done()
+
+
+class Cursor(FakeSnowflakeCursor):
+    """Runs one statement. What the reply needs is in `table` and `row_types` afterwards."""
+
+    _conn: Any
+    row_types: list[dict[str, Any]] | None = None
+
+    @property
+    def session(self) -> Connection:
+        return self._conn
+
+    def execute(self, command: str, params: Any = None, *args: Any, **kwargs: Any) -> Cursor:
+        duck, locks = self.session.duck, self.session.engine.locks
+        # INSERT OVERWRITE becomes several DuckDB statements: one transaction
+        together = re.match(r"\s*insert\s+overwrite\b", command, re.I) and not duck.in_transaction
+        if match := _LOCKING.match(command):
+            locks.take(self.session, qualified(self.session, match[1]))
+        try:
+            if together:
+                duck.begin()
+            super().execute(command, params, *args, **kwargs)
+            if together:
+                duck.commit()
+        except BaseException:
+            if together:
+                duck.rollback()
+            raise
+        finally:
+            if not duck.in_transaction:
+                locks.free(self.session)
+        if isinstance(self._last_transformed, exp.Merge):
+            self._merge_counts()
+        return self
+
+    def _merge_counts(self) -> None:
+        assert self._arrow_table is not None
+        assert self._last_transformed is not None
+        actions = self._arrow_table.column(0).to_pylist()
+        done = self._last_transformed.args["merge_actions"]
+        named = [(name, action) for name, action in _MERGE_COUNTS if action in done]
+        self.answer([(f"number of rows {n}", "fixed") for n, _ in named], [tuple(actions.count(a) for _, a in named)])
+        self._rowcount = len(actions)
+
+    def _transform_explode(self, expression: exp.Expr) -> list[exp.Expr]:
+        # DuckDB has its own MERGE: one atomic statement, where fakesnow makes several
+        return [expression] if isinstance(expression, exp.Merge) else super()._transform_explode(expression)
+
+    def _transform(self, expression: exp.Expr, params: Any) -> exp.Expr:
+        expression = self._resolve_names(expression)
+        actions = _prepare_merge(expression) if isinstance(expression, exp.Merge) else None
+        translated = super()._transform(functions.translate(expression), params)
+        if actions is not None:
+            translated.args["merge_actions"] = actions
+        return translated
+
+    def _resolve_names(self, tree: exp.Expr) -> exp.Expr:
+        """Qualify what DuckDB would find ambiguous; send temporary tables to its one namespace for them."""
+        session = self.session
+        if not isinstance(tree, exp.Use | exp.Show | exp.Describe) and str(tree.args.get("kind")).upper() not in (
+            "SCHEMA",
+            "DATABASE",
+        ):
+            for table in tree.find_all(exp.Table):  # S.T is ambiguous when database and schema share a name
+                if table.db and not table.catalog and session.database and isinstance(table.this, exp.Identifier):
+                    table.set("catalog", exp.to_identifier(session.database, quoted=True))
+
+        def full(table: exp.Table) -> tuple[str, ...]:
+            return qualified(session, ".".join(part.sql(dialect="snowflake") for part in table.parts))
+
+        temporary = session.temporary_names
+        if isinstance(tree, exp.Create) and tree.find(exp.TemporaryProperty):
+            created = tree.find(exp.Table)
+            if created and str(tree.args.get("kind")).upper() in ("TABLE", "VIEW"):
+                temporary.add(full(created))
+        if temporary:
+            for table in tree.find_all(exp.Table):
+                if table.db and all(isinstance(p, exp.Identifier) for p in table.parts) and full(table) in temporary:
+                    table.set("db", None)
+                    table.set("catalog", None)
+        return tree
+
+    def answer(self, columns: list[Any], rows: list[Any]) -> int:
+        """Reply with these rows. A column is a name (text) or a name and a type."""
+        named = [(c, "text") if isinstance(c, str) else c for c in columns]
+        self._arrow_table = pa.table(
+            [pa.array([row[i] for row in rows], _ARROW[kind]) for i, (_, kind) in enumerate(named)],
+            names=[name for name, _ in named],
+        )
+        self.row_types = [results.row_type(name, _DUCK[kind]) for name, kind in named]
+        self._rowcount, self._sfqid, self._last_sql = len(rows), os.urandom(16).hex(), "SELECT 1"
+        return SELECT_TYPE
+
+    def done(self, message: str = DONE) -> int:
+        return self.answer(["status"], [(message,)])
+
+    def reply(self) -> tuple[pa.Table | None, list[dict[str, Any]]]:
+        """The rows and their types, as Snowflake gives them."""
+        if self.row_types is not None:
+            return self._arrow_table, self.row_types
+        self._last_sql = re.sub(r"^SELECT setseed\([^)]*\); ", "", self._last_sql or "")
+        try:
+            described = self._describe_last_sql()
+        except (sfe.Error, duckdb.Error):  # DDL that DuckDB cannot DESCRIBE, such as COMMENT ON
+            self.done()
+            return self._arrow_table, self.row_types or []
+        assert self._arrow_table is not None
+        self._arrow_table = self._with_row_counts(self._arrow_table)
+        return results.snowflake_result(self._arrow_table, [d[1] for d in described])
+
+    def _with_row_counts(self, table: pa.Table) -> pa.Table:
+        """SHOW TABLES: how many rows each has."""
+        if not ({"rows", "database_name", "kind"} <= set(table.column_names) and table.num_rows):
+            return table
+        sizes = self.session.duck.side.execute(
+            "SELECT database_name, schema_name, table_name, estimated_size FROM duckdb_tables()"
+        ).fetchall()
+        known = {row[:3]: row[3] for row in sizes}
+        keys = zip(*(table.column(c).to_pylist() for c in ("database_name", "schema_name", "name")), strict=True)
+        counts = pa.array([known.get(key) for key in keys], pa.int64())
+        return table.set_column(table.column_names.index("rows"), "rows", counts)
+
+
+def _prepare_merge(merge: exp.Merge) -> set[str]:
+    """Snowflake's MERGE as DuckDB's, returning each row's action; the actions that can happen."""
+    actions = set()
+    for when in merge.args["whens"].expressions:
+        then = when.args["then"]
+        kind = {exp.Var: "DELETE", exp.Update: "UPDATE"}.get(type(then), "INSERT")
+        actions.add(kind)
+        if kind == "UPDATE":
+            for assignment in then.expressions:
+                assignment.set("this", exp.column(assignment.this.this))
+        if kind == "INSERT" and then.this:
+            for column in then.this.find_all(exp.Column):
+                column.set("table", None)
+    merge.set("returning", exp.Returning(expressions=[exp.column("merge_action")]))
+    return actions

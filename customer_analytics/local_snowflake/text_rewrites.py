@@ -1,0 +1,154 @@
+"""Rewrites of a statement's text, before it is parsed: only what sqlglot or fakesnow cannot read."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import re
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from customer_analytics.local_snowflake import models, stages
+from customer_analytics.local_snowflake.names import IDENTIFIER, NAME, qualified
+
+if TYPE_CHECKING:
+    from customer_analytics.local_snowflake.engine import Connection
+
+_IDENTIFIER_CALL = re.compile(r"\bidentifier\s*\(\s*(\?|'[^']*')\s*\)", re.I)
+_DIRECTORY = re.compile(rf"\bdirectory\s*\(\s*@({NAME})\s*\)", re.I)
+_LINK = re.compile(rf"\b(get_presigned_url|build_scoped_file_url|build_stage_file_url)\s*\(\s*'?@({NAME})'?\s*,", re.I)
+_PACKAGES = re.compile(rf"\b(?:{IDENTIFIER}\.)?information_schema\.packages\b", re.I)
+_INFER = re.compile(r"\btable\s*\(\s*infer_schema\s*\(\s*location\s*=>\s*(\?|'[^']*')\s*(,[^)]*)?\)\s*\)", re.I)
+_QUOTED_STAGE = re.compile(rf"'@({NAME})((?:/[^'\s]*)?)'")
+_INTEGERS = {"BIGINT", "INTEGER", "SMALLINT", "TINYINT", "UBIGINT", "HUGEINT", "UINTEGER", "USMALLINT", "UTINYINT"}
+
+
+def rewrite(session: Connection, sql: str, params: Any) -> tuple[str, Any]:
+    """The statement and its parameters as the parser can take them."""
+    sql, params = _identifiers(sql, params)
+    sql = re.sub(r"\bscoped\s+temp(orary)?\b", "TEMPORARY", sql, flags=re.I)
+    if "@" in sql:
+        sql = _QUOTED_STAGE.sub(lambda m: "@" + ".".join(qualified(session, m[1])) + m[2], sql)
+        sql = _DIRECTORY.sub(lambda m: session.register(_directory(session, m[1])), sql)
+        sql = _links(session, sql)
+    if "!" in sql:
+        sql = models.inline_methods(session, sql)
+    sql = _PACKAGES.sub(lambda _: session.register(_packages()), sql)
+    return _infer_schema(session, sql, params)
+
+
+def _identifiers(sql: str, params: Any) -> tuple[str, Any]:
+    """IDENTIFIER(?) and IDENTIFIER('name')."""
+    while match := _IDENTIFIER_CALL.search(sql):
+        if match[1] == "?":
+            params = list(params)
+            name = params.pop(sql[: match.start()].count("?"))
+            params = params or None
+        else:
+            name = match[1][1:-1]
+        sql = sql[: match.start()] + name + sql[match.end() :]
+    return sql, params
+
+
+def _directory(session: Connection, name: str) -> pa.Table:
+    """See https://docs.snowflake.com/en/user-guide/data-load-dirtables-query"""
+    folder, _, _ = stages.locate(session, "@" + name)
+    found = stages.files(folder)
+    digests = pa.array([stages.md5(path) for _, path in found], pa.string())
+    return pa.table(
+        {
+            "RELATIVE_PATH": pa.array([relative for relative, _ in found], pa.string()),
+            "SIZE": pa.array([path.stat().st_size for _, path in found], pa.int64()),
+            "LAST_MODIFIED": pa.array(
+                [int(path.stat().st_mtime * 1e6) for _, path in found], pa.timestamp("us", "UTC")
+            ),
+            "MD5": digests,
+            "ETAG": digests,
+            "FILE_URL": pa.array([session.links.plain(path) for _, path in found], pa.string()),
+        }
+    )
+
+
+def _links(session: Connection, sql: str) -> str:
+    """GET_PRESIGNED_URL(@stage, path [, seconds]) -> a function of path and seconds alone."""
+    out, start = "", 0
+    while match := _LINK.search(sql, start):
+        folder, _, _ = stages.locate(session, "@" + match[2])
+        function = session.links.function(session, folder)
+        end, commas = _call_end(sql, match.end())
+        out += sql[start : match.start()] + f"{function}(" + sql[match.end() : end]
+        out += ")" if commas else ", 3600)"
+        start = end + 1
+    return out + sql[start:]
+
+
+def _call_end(sql: str, start: int) -> tuple[int, int]:
+    """Where the call's bracket closes, and how many commas stand at its own level from `start` on."""
+    depth, commas, quoted, at = 1, 0, False, start
+    while True:
+        char = sql[at]
+        if char == "'":
+            quoted = not quoted
+        elif not quoted:
+            depth += (char == "(") - (char == ")")
+            commas += char == "," and depth == 1
+        if not depth:
+            return at, commas
+        at += 1
+
+
+def _packages() -> pa.Table:
+    """The model registry checks a model's dependencies here: what this environment has."""
+    found = [(d.metadata["Name"], d.version) for d in importlib.metadata.distributions() if d.metadata["Name"]]
+    return pa.table(
+        {
+            "PACKAGE_NAME": [name for name, _ in found],
+            "VERSION": [version for _, version in found],
+            "LANGUAGE": ["python"] * len(found),
+            "RUNTIME_VERSION": pa.nulls(len(found), pa.string()),
+        }
+    )
+
+
+def _infer_schema(session: Connection, sql: str, params: Any) -> tuple[str, Any]:
+    if "infer_schema" not in sql.lower():
+        return sql, params
+    values = list(params or [])
+
+    def infer(match: re.Match[str]) -> str:
+        location = values.pop(0) if match[1] == "?" else match[1].strip("'")
+        if "?" in (match[2] or ""):
+            values.pop(0)  # the file format: Parquet describes itself
+        folder, below, _ = stages.locate(session, location)
+        paths = [str(path) for _, path in stages.files(folder, below)]
+        columns = session.duck.side.execute("DESCRIBE SELECT * FROM read_parquet(?)", [paths]).fetchall()
+        types = [snowflake_type(c[1]) for c in columns]
+        return session.register(
+            pa.table(
+                {
+                    "COLUMN_NAME": [c[0] for c in columns],
+                    "TYPE": types,
+                    "NULLABLE": [True] * len(columns),
+                    "EXPRESSION": [f"$1:{c[0]}::{t}" for c, t in zip(columns, types, strict=True)],
+                    "FILENAMES": [",".join(paths)] * len(columns),
+                    "ORDER_ID": list(range(len(columns))),
+                }
+            )
+        )
+
+    return _INFER.sub(infer, sql), values or None
+
+
+def snowflake_type(duck_type: str) -> str:
+    """Snowflake's name of a DuckDB type."""
+    if duck_type in _INTEGERS:
+        return "NUMBER(38, 0)"
+    if duck_type.startswith("DECIMAL"):
+        return "NUMBER" + duck_type[7:]
+    if "TIME ZONE" in duck_type:
+        return "TIMESTAMP_TZ"
+    if duck_type.startswith("TIMESTAMP"):
+        return "TIMESTAMP_NTZ"
+    simple = {"DOUBLE": "REAL", "FLOAT": "REAL", "VARCHAR": "TEXT", "UUID": "TEXT", "BLOB": "BINARY"}
+    kept = {"BOOLEAN", "DATE", "TIME"}
+    return simple.get(duck_type, duck_type if duck_type in kept else "VARIANT")

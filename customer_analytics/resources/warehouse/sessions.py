@@ -1,0 +1,75 @@
+"""Snowpark sessions, one for each thread: what both warehouses share."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from snowflake.connector import SnowflakeConnection
+    from snowflake.snowpark import Session
+
+
+class SessionPerThread(ABC):
+    """Connections by `connection_args`, and a Snowpark session for each thread that asks.
+
+    Sessions are made anew after a fork, after a close, and when `incarnation` changes.
+    """
+
+    def __init__(self) -> None:
+        self._start_over()
+
+    def _start_over(self) -> None:
+        self._local, self._lock, self._sessions, self._pid = threading.local(), threading.Lock(), [], os.getpid()
+
+    @abstractmethod
+    def connection_args(self) -> dict[str, Any]: ...
+
+    def incarnation(self) -> Any:
+        """Changes when what the sessions are connected to has gone away."""
+        return None
+
+    def session(self) -> Session:
+        from snowflake.snowpark import Session
+
+        if self._pid != os.getpid():
+            self._start_over()
+        incarnation = self.incarnation()
+        session = getattr(self._local, "session", None)
+        if session is not None and self._local.incarnation == incarnation and not session.connection.is_closed():
+            return session
+        if session is not None:
+            self._discard(session)
+        session = Session.builder.configs(self.connection_args()).create()
+        self._local.session, self._local.incarnation = session, self.incarnation()
+        with self._lock:
+            self._sessions.append(session)
+        return session
+
+    def connect(self, **overrides: Any) -> SnowflakeConnection:
+        import snowflake.connector
+
+        return snowflake.connector.connect(**{**self.connection_args(), **overrides})
+
+    def close(self) -> None:
+        if self._pid == os.getpid():
+            for session in list(self._sessions):
+                self._discard(session)
+        self._start_over()
+
+    def _discard(self, session: Session) -> None:
+        with self._lock, contextlib.suppress(ValueError):
+            self._sessions.remove(session)
+        # A server that went away cannot be told that its session ends.
+        with contextlib.suppress(Exception):
+            session.close()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {k: v for k, v in self.__dict__.items() if k not in ("_local", "_lock", "_sessions", "_pid")}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._start_over()

@@ -1,0 +1,44 @@
+"""A Snowflake account as the warehouse."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from customer_analytics.resources.warehouse.sessions import SessionPerThread
+from customer_analytics.settings import Settings
+
+
+class SnowflakeWarehouse(SessionPerThread):
+    """The account of the settings: by password, key pair, OAuth token or browser."""
+
+    def __init__(self, settings: Settings, query_tag: str | None = None) -> None:
+        super().__init__()
+        self._settings, self._query_tag = settings, query_tag
+
+    def connection_args(self) -> dict[str, Any]:
+        s = self._settings
+        parameters: dict[str, Any] = {"STATEMENT_TIMEOUT_IN_SECONDS": s.snowflake_statement_timeout_seconds}
+        if self._query_tag:
+            parameters["QUERY_TAG"] = self._query_tag
+        args: dict[str, Any] = {
+            "account": s.snowflake_account,
+            "user": s.snowflake_user,
+            "role": s.snowflake_role,
+            "warehouse": s.snowflake_warehouse,
+            "database": s.snowflake_database,
+            "schema": s.snowflake_schema,
+            "authenticator": s.snowflake_authenticator,
+            "session_parameters": parameters,
+            "client_session_keep_alive": True,
+            "application": "customer_analytics",
+        }
+        if s.snowflake_password:
+            args["password"] = s.snowflake_password.get_secret_value()
+        if s.snowflake_token:
+            args["token"] = s.snowflake_token.get_secret_value()
+        if s.snowflake_private_key_path:
+            args["private_key_file"] = str(s.snowflake_private_key_path.expanduser())
+            args["authenticator"] = s.snowflake_authenticator or "SNOWFLAKE_JWT"
+            if s.snowflake_private_key_passphrase:
+                args["private_key_file_pwd"] = s.snowflake_private_key_passphrase.get_secret_value()
+        return {name: value for name, value in args.items() if value is not None}
