@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import threading
 import time
@@ -165,10 +166,8 @@ class Connection(FakeSnowflakeConnection):
         from customer_analytics.local_snowflake import stages
 
         with self.lock:
-            try:
+            with contextlib.suppress(duckdb.Error):
                 self.duck.rollback()
-            except duckdb.Error:
-                pass
             self.engine.locks.free(self)
             for name in self.temporary_stages:
                 stages.drop(self, name)
