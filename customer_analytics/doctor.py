@@ -1,0 +1,110 @@
+"""Look at every setting and backend, and say in one line each whether it is well, and what to do if not."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pydantic import SecretStr
+
+if TYPE_CHECKING:
+    from customer_analytics.settings import Settings
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of the doctor's report."""
+
+    name: str
+    healthy: bool
+    detail: str
+    remedy: str = ""
+
+
+def setting_lines(settings: Settings) -> Iterator[Finding]:
+    """Every setting with its value. A secret is only said to be set or not."""
+    for name in type(settings).model_fields:
+        value = getattr(settings, name)
+        shown = ("set" if value else "not set") if isinstance(value, SecretStr) or value is None else str(value)
+        origin = "set" if name in settings.model_fields_set else "default"
+        yield Finding(name.upper(), True, f"{shown} ({origin})" if value is not None else "not set")
+
+
+def backend_lines(settings: Settings) -> Iterator[Finding]:
+    """Every backend, tried out. Nothing raises: what fails becomes a line with its remedy."""
+    from customer_analytics.resources import build_resources
+
+    resources = build_resources(settings)
+    yield _python()
+    yield _try("home folder", lambda: _home(settings), "choose a writable folder with CUSTOMER_ANALYTICS_HOME")
+    yield _try("sources", lambda: _sources(settings), "set SOURCE_URI to the folder of your files")
+    yield _try(
+        "warehouse",
+        lambda: _warehouse(resources["warehouse"]),
+        "check the SNOWFLAKE_ settings, or see logs/ in the home folder for the local Snowflake",
+    )
+    yield _try(
+        "vector store",
+        lambda: _vector_store(resources["vector_store"]),
+        "check WEAVIATE_URL and WEAVIATE_API_KEY, or unset both to use LanceDB",
+    )
+    yield _try(
+        "embedder",
+        lambda: f"{resources['embedder'].model}, {resources['embedder'].embed(['hello']).shape[1]} dimensions",
+        "check EMBEDDER, and OPENAI_API_KEY with EMBEDDER=openai",
+    )
+    yield _try(
+        "transcriber",
+        lambda: resources["transcriber"].name,
+        "check TRANSCRIBER; TRANSCRIBER=whisper needs the extra: make whisper",
+    )
+    yield _try("chat", lambda: resources["chat"].name, "check OPENAI_API_KEY and CHAT_MODEL")
+
+
+def _try(name: str, look: Callable[[], str], remedy: str) -> Finding:
+    try:
+        return Finding(name, True, look())
+    except Exception as error:  # noqa: BLE001 - the doctor reports every illness, and goes on to the next
+        return Finding(name, False, " ".join(str(error).split())[:300] or type(error).__name__, remedy)
+
+
+def _python() -> Finding:
+    version = ".".join(map(str, sys.version_info[:3]))
+    good = (3, 11) <= sys.version_info[:2] < (3, 13)
+    return Finding("python", good, version, "" if good else "use Python 3.11 or 3.12")
+
+
+def _home(settings: Settings) -> str:
+    import shutil
+    import tempfile
+
+    settings.home.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryFile(dir=settings.home):
+        free = shutil.disk_usage(settings.home).free
+    return f"{settings.home}, {free / 2**30:.0f} GiB free"
+
+
+def _sources(settings: Settings) -> str:
+    from upath import UPath
+
+    folder = UPath(settings.sources)
+    if not settings.source_uri and not folder.exists():
+        return "the sample business, made at the first run"
+    names = sorted(entry.name for entry in folder.iterdir())
+    if not names:
+        raise FileNotFoundError(f"{folder} is empty")
+    return f"{folder}: {', '.join(names)}"
+
+
+def _warehouse(warehouse: Any) -> str:
+    row = warehouse.session().sql("SELECT CURRENT_VERSION(), CURRENT_DATABASE(), CURRENT_SCHEMA()").collect()[0]
+    return f"{type(warehouse).__name__}, version {row[0]}, {row[1]}.{row[2]}"
+
+
+def _vector_store(store: Any) -> str:
+    from customer_analytics.tables import COLLECTIONS
+
+    counts = [f"{c.name} {store.count(c) if store.exists(c) else 'not built'}" for c in COLLECTIONS]
+    return f"{store.name}: {', '.join(counts)}"

@@ -1,0 +1,181 @@
+"""Run the asset graph from the command line: what is stale, materialise it, and tell what came out.
+
+An asset is stale when it was never built, when its code version or the data version of something
+it reads has changed since, when a blocking check of it failed or never ran after the build, or
+when something upstream is stale. The rest is left as it is.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+import dagster as dg
+import psutil
+from dagster import AssetCheckKey, AssetKey, DagsterEvent, DagsterInstance
+
+if TYPE_CHECKING:
+    from dagster._core.definitions.assets.graph.asset_graph import AssetGraph
+
+PID_TAG = "customer_analytics/pid"
+INPUT_TAG = "dagster/input_data_version/"
+
+
+@dataclass
+class RunReport:
+    """What one run did. Seconds are wall time per asset, checks included."""
+
+    run_id: str = ""
+    success: bool = True
+    materialised: dict[str, dict[str, Any]] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
+    failures: dict[str, str] = field(default_factory=dict)
+    """Asset or check -> why, in the error's own words."""
+    warnings: dict[str, str] = field(default_factory=dict)
+    total_seconds: float = 0.0
+
+
+def asset_graph(definitions: dg.Definitions) -> AssetGraph:
+    return definitions.resolve_asset_graph()
+
+
+def observe_sources(definitions: dg.Definitions, instance: DagsterInstance) -> None:
+    """Look at every observable source, so that changed files and a new day make what reads them stale."""
+    graph = asset_graph(definitions)
+    keys = [k for k in graph.get_all_asset_keys() if graph.get(k).is_observable]
+    if keys:
+        job = definitions.resolve_implicit_global_asset_job_def()
+        job.execute_in_process(instance=instance, asset_selection=keys, tags={"customer_analytics/kind": "observe"})
+
+
+def stale_assets(definitions: dg.Definitions, instance: DagsterInstance) -> set[AssetKey]:
+    """Every materialisable asset that is stale (see the module), in no order."""
+    graph = asset_graph(definitions)
+    keys = [k for k in graph.toposorted_asset_keys if graph.get(k).is_materializable]
+    versions = {k: _data_version(instance, graph, k) for k in graph.get_all_asset_keys()}
+    unchecked = _assets_not_vouched_for(graph, instance)
+    stale: set[AssetKey] = set()
+    for key in keys:
+        node = graph.get(key)
+        record = instance.get_latest_data_version_record(key, is_source=False)
+        if record is None or key in unchecked or stale & set(node.parent_keys):
+            stale.add(key)
+            continue
+        materialization = record.event_log_entry.asset_materialization
+        tags = (materialization.tags if materialization else None) or {}
+        seen = {k.removeprefix(INPUT_TAG): v for k, v in tags.items() if k.startswith(INPUT_TAG)}
+        now = {parent.to_user_string(): versions[parent] for parent in node.parent_keys}
+        if tags.get("dagster/code_version") != node.code_version or any(seen.get(k) != v for k, v in now.items()):
+            stale.add(key)
+    return stale
+
+
+def _data_version(instance: DagsterInstance, graph: AssetGraph, key: AssetKey) -> str:
+    record = instance.get_latest_data_version_record(key, is_source=not graph.get(key).is_materializable)
+    if record is None:
+        return "INITIAL"
+    entry = record.event_log_entry
+    event = entry.asset_materialization or entry.asset_observation
+    return ((event.tags if event else None) or {}).get("dagster/data_version", "INITIAL")
+
+
+def _assets_not_vouched_for(graph: AssetGraph, instance: DagsterInstance) -> set[AssetKey]:
+    """Assets with a blocking check that failed, or that did not run since they were built."""
+    from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
+
+    blocking = [k for k in graph.asset_check_keys if graph.get(k).blocking]
+    records = instance.event_log_storage.get_latest_asset_check_execution_by_key(blocking)
+    suspect = set()
+    for key in blocking:
+        record = records.get(key)
+        built = instance.get_latest_data_version_record(key.asset_key, is_source=False)
+        if (
+            record is None
+            or record.status is not AssetCheckExecutionRecordStatus.SUCCEEDED
+            or (built is not None and record.create_timestamp < built.timestamp - 1 and built.run_id != record.run_id)
+        ):
+            suspect.add(key.asset_key)
+    return suspect
+
+
+def fail_abandoned_runs(instance: DagsterInstance) -> list[str]:
+    """Mark runs whose process is gone (kill -9, power cut) as failed, so that nothing waits for them."""
+    abandoned = []
+    unfinished = [dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.CANCELING]
+    for run in instance.get_runs(dg.RunsFilter(statuses=unfinished)):
+        pid = run.tags.get(PID_TAG)
+        if pid and not psutil.pid_exists(int(pid)):
+            instance.report_run_failed(run, "Its process ended in the middle of the run.")
+            abandoned.append(run.run_id)
+    return abandoned
+
+
+def materialise(
+    definitions: dg.Definitions,
+    instance: DagsterInstance,
+    assets: Iterable[AssetKey],
+    on_event: Callable[[DagsterEvent], None] = lambda event: None,
+    job_name: str | None = None,
+) -> RunReport:
+    """Materialise `assets` with their checks, in one run in this process; `on_event` sees each Dagster event."""
+    report = RunReport(run_id=str(uuid4()))
+    started: dict[str, float] = {}
+    checks_blocking = {k for k in asset_graph(definitions).asset_check_keys if asset_graph(definitions).get(k).blocking}
+
+    def listen(entry: dg.EventLogEntry) -> None:
+        if entry.dagster_event is not None:
+            _record(report, entry.dagster_event, entry.timestamp, started, checks_blocking)
+            on_event(entry.dagster_event)
+
+    instance.add_event_listener(report.run_id, listen)
+    job = definitions.resolve_job_def(job_name) if job_name else definitions.resolve_implicit_global_asset_job_def()
+    began = time.monotonic()
+    result = job.execute_in_process(
+        instance=instance,
+        asset_selection=list(assets),
+        run_id=report.run_id,
+        raise_on_error=False,
+        tags={PID_TAG: str(os.getpid())},
+    )
+    report.total_seconds = time.monotonic() - began
+    report.success = result.success and not any(k in report.failures for k in report.failures)
+    return report
+
+
+def _record(
+    report: RunReport,
+    event: DagsterEvent,
+    timestamp: float,
+    started: dict[str, float],
+    blocking: set[AssetCheckKey],
+) -> None:
+    kind, step = event.event_type_value, event.step_key or ""
+    if kind == "STEP_START":
+        started[step] = timestamp
+    elif kind in ("STEP_SUCCESS", "STEP_FAILURE"):
+        report.seconds[step] = timestamp - started.get(step, timestamp)
+        if kind == "STEP_FAILURE":
+            report.failures[step] = root_cause(event.step_failure_data.error)
+    elif kind == "ASSET_MATERIALIZATION":
+        materialization = event.step_materialization_data.materialization
+        report.materialised[materialization.asset_key.to_user_string()] = {
+            name: value.value for name, value in materialization.metadata.items()
+        }
+    elif kind == "ASSET_CHECK_EVALUATION":
+        evaluation = event.asset_check_evaluation_data
+        if not evaluation.passed:
+            name = f"{evaluation.asset_key.to_user_string()}: {evaluation.check_name}"
+            why = evaluation.description or ", ".join(f"{k}={v.value}" for k, v in evaluation.metadata.items())
+            is_blocking = evaluation.asset_check_key in blocking and evaluation.severity is dg.AssetCheckSeverity.ERROR
+            (report.failures if is_blocking else report.warnings)[name] = why
+
+
+def root_cause(error: Any) -> str:
+    """The innermost message of a serialised error, on one line."""
+    while error is not None and error.cause is not None:
+        error = error.cause
+    return " ".join(error.message.split()) if error is not None else "unknown error"
