@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 if TYPE_CHECKING:
     from customer_analytics.resources.warehouse.local import LocalWarehouse
+    from customer_analytics.settings import Settings
 
 app = typer.Typer(
     name="customer-analytics",
     help="GroundTruth: one picture of every customer.",
     no_args_is_help=True,
-    pretty_exceptions_show_locals=False,
+    pretty_exceptions_enable=False,
 )
 warehouse_app = typer.Typer(help="The local Snowflake: start, stop, status, connection.", no_args_is_help=True)
 vectors_app = typer.Typer(help="The vector collections: snapshot, restore, backup.", no_args_is_help=True)
@@ -32,10 +35,137 @@ def main() -> None:
     """GroundTruth: one picture of every customer."""
 
 
+def load_settings() -> Settings:
+    """The settings, or exit with the name of the wrong one."""
+    from pydantic import ValidationError
+
+    from customer_analytics.settings import Settings
+
+    try:
+        return Settings()
+    except ValidationError as error:
+        for problem in error.errors(include_input=False, include_url=False):
+            name = ".".join(str(part) for part in problem["loc"]).upper()
+            fail(": ".join(filter(None, [name, problem["msg"].removeprefix("Value error, ")])), code=2, leave=False)
+        raise typer.Exit(2) from None
+
+
+def fail(message: str, code: int = 1, leave: bool = True) -> None:
+    """Say what is wrong on standard error, and leave with `code`."""
+    typer.secho(" ".join(message.split()), fg="red", err=True)
+    if leave:
+        raise typer.Exit(code)
+
+
+@contextmanager
+def one_sentence_errors() -> Iterator[None]:
+    """Whatever goes wrong inside reaches the user as one sentence."""
+    try:
+        yield
+    except (typer.Exit, typer.Abort, KeyboardInterrupt):
+        raise
+    except Exception as error:  # noqa: BLE001 - the outermost frame: the user gets a sentence, not a traceback
+        fail(f"{error}" or type(error).__name__)
+
+
+@app.command()
+def run(
+    select: Annotated[
+        str | None,
+        typer.Option(help="Dagster's selection syntax, such as 'key:MRR+'; default: what is stale"),
+    ] = None,
+) -> None:
+    """Materialise what is stale (or the selection), and print a summary."""
+    settings = load_settings()
+    with one_sentence_errors():
+        from customer_analytics.run_command import run_command
+
+        raise typer.Exit(run_command(settings, select))
+
+
+@app.command()
+def serve(
+    dagster_port: Annotated[int | None, typer.Option(help="Port of the Dagster UI; default 3000")] = None,
+    dashboard_port: Annotated[int | None, typer.Option(help="Port of the dashboard; default 8501")] = None,
+) -> None:
+    """Serve the Dagster UI and the dashboard until Ctrl-C."""
+    settings = load_settings()
+    chosen = {"dagster_port": dagster_port, "dashboard_port": dashboard_port}
+    with one_sentence_errors():
+        from customer_analytics.serving import serve as serve_until_interrupted
+
+        update = {name: port for name, port in chosen.items() if port is not None}
+        raise typer.Exit(serve_until_interrupted(settings.model_copy(update=update), typer.echo))
+
+
+@app.command()
+def reset(yes: Annotated[bool, typer.Option("--yes", help="Do not ask")] = False) -> None:
+    """Remove the embedded data: warehouse, vectors, runs, sample, caches. Accounts and servers are left alone."""
+    settings = load_settings()
+    with one_sentence_errors():
+        from customer_analytics.embedded_data import remove, size_bytes
+
+        if not settings.home.exists():
+            typer.echo(f"There is nothing at {settings.home}.")
+            return
+        megabytes = size_bytes(settings.home) / 2**20
+        if not yes:
+            typer.confirm(f"Remove everything that is kept in {settings.home} ({megabytes:.0f} MB)?", abort=True)
+        remove(settings)
+        typer.echo(f"Removed {settings.home}.")
+
+
+@app.command()
+def export(
+    out: Annotated[Path, typer.Argument(help="Folder for the files")],
+    format: Annotated[Literal["parquet", "csv"], typer.Option(help="File format")] = "parquet",
+    table: Annotated[list[str] | None, typer.Option(help="Only these tables; may be given several times")] = None,
+) -> None:
+    """Write each built table as one file. Dollars become doubles; texts are written literally."""
+    settings = load_settings()
+    with one_sentence_errors():
+        from customer_analytics.export import export_tables
+        from customer_analytics.resources import build_resources
+
+        for name, rows in export_tables(build_resources(settings)["warehouse"], out, format, table or ()).items():
+            typer.echo(f"{name}: {rows:,} rows")
+
+
+@app.command()
+def sql(
+    statement: Annotated[str, typer.Argument(help="One SQL statement, in Snowflake's dialect")],
+    format: Annotated[Literal["table", "csv", "json"], typer.Option(help="How the rows are printed")] = "table",
+) -> None:
+    """Run one statement in the warehouse and print its rows."""
+    settings = load_settings()
+    with one_sentence_errors():
+        from customer_analytics.resources import build_resources
+        from customer_analytics.sql_command import print_result
+
+        print_result(build_resources(settings)["warehouse"], statement, format, sys.stdout)
+
+
+@app.command()
+def doctor() -> None:
+    """Check every setting and backend, one line each, with the remedy. Secrets are never shown."""
+    settings = load_settings()
+    from customer_analytics.doctor import backend_lines, setting_lines
+
+    ill = 0
+    for finding in setting_lines(settings):
+        typer.echo(f"  {finding.name:<36}{finding.detail}")
+    for finding in backend_lines(settings):
+        ill += not finding.healthy
+        mark = typer.style("ok  ", fg="green") if finding.healthy else typer.style("FAIL", fg="red")
+        remedy = f" -> {finding.remedy}" if finding.remedy and not finding.healthy else ""
+        typer.echo(f"{mark}  {finding.name:<14}{finding.detail}{remedy}")
+    raise typer.Exit(1 if ill else 0)
+
+
 @warehouse_app.command("start")
 def warehouse_start() -> None:
     """Start the local Snowflake when it is not running."""
-    with _warehouse_errors():
+    with one_sentence_errors():
         _local_warehouse().incarnation()
     warehouse_status()
 
@@ -45,7 +175,7 @@ def warehouse_stop() -> None:
     """Stop the local Snowflake. Its data stays."""
     from customer_analytics.local_snowflake import lifecycle
 
-    with _warehouse_errors():
+    with one_sentence_errors():
         stopped = lifecycle.stop(_local_warehouse().folder)
     typer.echo("The local Snowflake is stopped." if stopped else "The local Snowflake was not running.")
 
@@ -63,7 +193,7 @@ def warehouse_status() -> None:
     from customer_analytics.local_snowflake import lifecycle
 
     folder = _local_warehouse().folder
-    with _warehouse_errors():
+    with one_sentence_errors():
         state, facts = lifecycle.running(folder), lifecycle.status(folder)
     if state is None or facts is None:
         typer.echo("The local Snowflake is not running. `customer-analytics warehouse start` starts it.")
@@ -79,7 +209,7 @@ def warehouse_connection() -> None:
     """Print the arguments for `snowflake.connector.connect(**args)` as JSON. They let in whoever has them."""
     import json
 
-    with _warehouse_errors():
+    with one_sentence_errors():
         args = _local_warehouse().connection_args()
     typer.echo(json.dumps(args, indent=2))
 
@@ -87,21 +217,9 @@ def warehouse_connection() -> None:
 def _local_warehouse() -> LocalWarehouse:
     from customer_analytics.resources.warehouse import warehouse_from
     from customer_analytics.resources.warehouse.local import LocalWarehouse
-    from customer_analytics.settings import Settings
 
-    warehouse = warehouse_from(Settings())
+    warehouse = warehouse_from(load_settings())
     if not isinstance(warehouse, LocalWarehouse):
         typer.echo("SNOWFLAKE_ACCOUNT is set: the warehouse is that account, and there is no local one", err=True)
         raise typer.Exit(2)
     return warehouse
-
-
-@contextmanager
-def _warehouse_errors() -> Iterator[None]:
-    from customer_analytics.local_snowflake.lifecycle import LocalSnowflakeError
-
-    try:
-        yield
-    except LocalSnowflakeError as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(1) from None

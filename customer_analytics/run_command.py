@@ -1,0 +1,159 @@
+"""`customer-analytics run`: progress while it works, then what came out and where to look next."""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Column, Table
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from dagster import AssetKey, DagsterEvent, DagsterInstance, Definitions
+
+    from customer_analytics.pipeline import RunReport
+    from customer_analytics.settings import Settings
+
+INTERRUPTED = 130
+
+
+def run_command(settings: Settings, select: str | None = None) -> int:
+    """Materialise what is stale, or `select`; the exit code: 0, 1 when something failed, 130 when interrupted."""
+    console = Console()
+    began = time.monotonic()
+    with console.status("Loading the asset graph…"):
+        from customer_analytics import pipeline
+        from customer_analytics.dagster_home import instance as dagster_instance
+
+        # The webserver and the daemon find the same storage.
+        os.environ["DAGSTER_HOME"] = str(settings.home / "dagster")
+        instance = dagster_instance(settings)
+        definitions = _definitions()
+        logging.getLogger("dagster").setLevel(logging.ERROR)
+        if abandoned := pipeline.fail_abandoned_runs(instance):
+            console.print(
+                f"An earlier run ({abandoned[0][:8]}) was cut off; its tables are whole, this run goes on from there."
+            )
+    with console.status("Looking at the sources…"):
+        pipeline.observe_sources(definitions, instance)
+        chosen = _select(definitions, select) if select else pipeline.stale_assets(definitions, instance)
+    if not chosen:
+        console.print(f"Everything is up to date ({time.monotonic() - began:.0f} s).")
+        _summary(console, definitions, instance, None)
+        return 0
+    try:
+        report = _with_progress(console, definitions, instance, chosen)
+    except KeyboardInterrupt:
+        console.print("\n[yellow]Interrupted.[/] Every table is whole, old or new; the next run goes on from here.")
+        return INTERRUPTED
+    if any("Interrupted" in why for why in report.failures.values()):
+        console.print("\n[yellow]Interrupted.[/] Every table is whole, old or new; the next run goes on from here.")
+        return INTERRUPTED
+    _summary(console, definitions, instance, report)
+    return 0 if report.success else 1
+
+
+def _definitions() -> Definitions:
+    from customer_analytics.definitions import definitions
+
+    return definitions()
+
+
+def _select(definitions: Definitions, selection: str) -> set[AssetKey]:
+    import dagster as dg
+
+    graph = definitions.resolve_asset_graph()
+    keys = dg.AssetSelection.from_string(selection).resolve(graph)
+    chosen = {key for key in keys if graph.get(key).is_materializable}
+    if not chosen:
+        raise ValueError(f"The selection {selection!r} matches no asset; names are upper case, such as MRR.")
+    return chosen
+
+
+def _with_progress(
+    console: Console, definitions: Definitions, instance: DagsterInstance, assets: set[AssetKey]
+) -> RunReport:
+    from customer_analytics import pipeline
+
+    columns = [
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    ]
+    with Progress(*columns, console=console) as progress:
+        task = progress.add_task("Materialising", total=len(assets))
+        quiet = not console.is_terminal
+
+        def show(event: DagsterEvent) -> None:
+            if event.event_type_value == "STEP_START":
+                progress.update(task, description=(event.step_key or "")[:40])
+            elif event.event_type_value == "ASSET_MATERIALIZATION":
+                progress.advance(task)
+                if quiet and event.asset_key:
+                    console.print(f"built {event.asset_key.to_user_string()}", highlight=False)
+
+        return pipeline.materialise(definitions, instance, assets, on_event=show)
+
+
+def _summary(console: Console, definitions: Definitions, instance: DagsterInstance, report: RunReport | None) -> None:
+    graph = definitions.resolve_asset_graph()
+    table = Table(
+        Column("asset"),
+        Column("rows", justify="right"),
+        Column("rejected", justify="right"),
+        Column("seconds", justify="right"),
+        Column("result"),
+    )
+    for key in graph.toposorted_asset_keys:
+        if not graph.get(key).is_materializable:
+            continue
+        name = key.to_user_string()
+        metadata: dict[str, Any] | None = report.materialised.get(name) if report else None
+        state = "built" if metadata is not None else "unchanged"
+        if report and name in report.failures:
+            state = "FAILED"
+        elif metadata is None:
+            event = instance.get_latest_materialization_event(key)
+            materialization = event.asset_materialization if event else None
+            if materialization is None:
+                state = "not built"
+            metadata = {k: v.value for k, v in materialization.metadata.items()} if materialization else {}
+        metadata = metadata or {}
+        seconds = report.seconds.get(name) if report else None
+        table.add_row(
+            name,
+            _count(metadata.get("dagster/row_count")),
+            _count(metadata.get("rejected_rows"), hide_zero=True),
+            f"{seconds:.1f}" if seconds is not None else "",
+            Text(" ".join([state, _scores(metadata)]), style="red" if state == "FAILED" else ""),
+        )
+    console.print(table)
+    if report:
+        for name, why in report.warnings.items():
+            console.print(Text(f"warning  {name}: {why}"[:400], style="yellow"))
+        for name, why in report.failures.items():
+            console.print(Text(f"FAILED   {name}: {why}", style="red"))
+        console.print(f"{len(report.materialised)} assets built in {report.total_seconds:.0f} s.")
+        if report.failures:
+            console.print("What follows a failure keeps its last good content. Mend the cause and run again.")
+    console.print("Next: make serve, for the dashboard and the Dagster UI; customer-analytics sql 'SELECT …'.")
+
+
+def _count(value: Any, hide_zero: bool = False) -> str:
+    return "" if value is None or (hide_zero and not value) else f"{int(value):,}"
+
+
+def _scores(metadata: dict[str, Any]) -> str:
+    """A model's version and scores, in brackets; nothing for a table."""
+    shown = [
+        f"{name} {metadata[name]:.3f}" if isinstance(metadata[name], float) else f"{metadata[name]}"
+        for name in ("model_version", "accuracy", "roc_auc", "normalised_gini")
+        if name in metadata and isinstance(metadata[name], float | str | int)
+    ]
+    return f"({', '.join(shown)})" if shown else ""
