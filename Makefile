@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 UV_VERSION := 0.13.9
 COMPILE := --override overrides.txt --no-emit-index-url --no-annotate --no-header --python-version 3.11 --universal --quiet
 
-.PHONY: help setup lint test lock
+.PHONY: help setup demo run serve lint test lock
 .DEFAULT_GOAL := help
 
 help: ## List the targets
@@ -23,6 +23,14 @@ $(VENV)/.setup: requirements.lock pyproject.toml
 $(VENV)/.setup-dev: $(VENV)/.setup requirements-dev.lock
 	@$(BIN)/uv pip install --quiet --no-deps -r requirements-dev.lock
 	@touch $@
+
+demo: run serve ## Build everything from the sample (or SOURCE_URI), then serve it until Ctrl-C
+
+run: $(VENV)/.setup ## Build what is stale, and print a summary
+	@$(BIN)/customer-analytics run
+
+serve: $(VENV)/.setup ## Serve the Dagster UI (3000) and the dashboard (8501) until Ctrl-C
+	@$(BIN)/customer-analytics serve
 
 lint: $(VENV)/.setup-dev ## Style and types
 	$(BIN)/ruff check .
