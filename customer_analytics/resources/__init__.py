@@ -9,6 +9,7 @@ from customer_analytics.settings import Settings
 
 def build_resources(settings: Settings) -> dict[str, Any]:
     """Every resource of the code location, by key. Nothing connects, starts or imports heavy clients before use."""
+    from customer_analytics.resources.embedder import embedder_from
     from customer_analytics.resources.warehouse import warehouse_from
 
-    return {"settings": settings, "warehouse": warehouse_from(settings)}
+    return {"settings": settings, "warehouse": warehouse_from(settings), "embedder": embedder_from(settings)}
