@@ -24,5 +24,6 @@ def remove(settings: Settings) -> None:
     stop(settings.home / "warehouse")
     for part in PARTS:
         shutil.rmtree(settings.home / part, ignore_errors=True)
+    (settings.home / ".sample.lock").unlink(missing_ok=True)
     if not any(settings.home.iterdir()):
         settings.home.rmdir()

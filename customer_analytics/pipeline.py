@@ -21,6 +21,8 @@ from dagster import AssetCheckKey, AssetKey, DagsterEvent, DagsterInstance
 if TYPE_CHECKING:
     from dagster._core.definitions.assets.graph.asset_graph import AssetGraph
 
+# The run's own log has everything; the terminal gets progress and a summary.
+QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 PID_TAG = "customer_analytics/pid"
 INPUT_TAG = "dagster/input_data_version/"
 
@@ -49,7 +51,7 @@ def observe_sources(definitions: dg.Definitions, instance: DagsterInstance) -> N
     keys = [k for k in graph.get_all_asset_keys() if graph.get(k).is_observable]
     if keys:
         job = definitions.resolve_implicit_global_asset_job_def()
-        job.execute_in_process(instance=instance, asset_selection=keys, tags={"customer_analytics/kind": "observe"})
+        job.execute_in_process(QUIET, instance=instance, asset_selection=keys, tags={PID_TAG: str(os.getpid())})
 
 
 def stale_assets(definitions: dg.Definitions, instance: DagsterInstance) -> set[AssetKey]:
@@ -69,7 +71,8 @@ def stale_assets(definitions: dg.Definitions, instance: DagsterInstance) -> set[
         tags = (materialization.tags if materialization else None) or {}
         seen = {k.removeprefix(INPUT_TAG): v for k, v in tags.items() if k.startswith(INPUT_TAG)}
         now = {parent.to_user_string(): versions[parent] for parent in node.parent_keys}
-        if tags.get("dagster/code_version") != node.code_version or any(seen.get(k) != v for k, v in now.items()):
+        new_code = node.code_version is not None and tags.get("dagster/code_version") != node.code_version
+        if new_code or any(seen.get(parent) != version for parent, version in now.items()):
             stale.add(key)
     return stale
 
@@ -135,6 +138,7 @@ def materialise(
     job = definitions.resolve_job_def(job_name) if job_name else definitions.resolve_implicit_global_asset_job_def()
     began = time.monotonic()
     result = job.execute_in_process(
+        QUIET,
         instance=instance,
         asset_selection=list(assets),
         run_id=report.run_id,

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import time
+import warnings
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -26,6 +26,10 @@ def run_command(settings: Settings, select: str | None = None) -> int:
     console = Console()
     began = time.monotonic()
     with console.status("Loading the asset graph…"):
+        import dagster as dg
+
+        # Observable sources are in beta in this Dagster; the version is pinned, and tests cover the use.
+        warnings.filterwarnings("ignore", category=dg.BetaWarning)
         from customer_analytics import pipeline
         from customer_analytics.dagster_home import instance as dagster_instance
 
@@ -33,11 +37,15 @@ def run_command(settings: Settings, select: str | None = None) -> int:
         os.environ["DAGSTER_HOME"] = str(settings.home / "dagster")
         instance = dagster_instance(settings)
         definitions = _definitions()
-        logging.getLogger("dagster").setLevel(logging.ERROR)
         if abandoned := pipeline.fail_abandoned_runs(instance):
             console.print(
                 f"An earlier run ({abandoned[0][:8]}) was cut off; its tables are whole, this run goes on from there."
             )
+    with console.status("Making the sample business…"):
+        from customer_analytics.sample_data.once import ensure_sample
+
+        if ensure_sample(settings):
+            console.print(f"Made the sample business in {settings.home / 'sample'}.")
     with console.status("Looking at the sources…"):
         pipeline.observe_sources(definitions, instance)
         chosen = _select(definitions, select) if select else pipeline.stale_assets(definitions, instance)

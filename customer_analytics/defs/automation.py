@@ -1,0 +1,138 @@
+"""What runs by itself: jobs, the daily schedule, sensors on sources, what follows a change, freshness, alarms."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import urllib.request
+from typing import TYPE_CHECKING
+
+import dagster as dg
+
+from customer_analytics.settings import Settings
+from customer_analytics.tables import SOURCES, source_name
+
+if TYPE_CHECKING:
+    from upath import UPath
+
+CALLS = ("customer_calls", "customer_calls.zip")
+
+everything = dg.define_asset_job("everything", dg.AssetSelection.all(), description="The whole graph.")
+structured = dg.define_asset_job(
+    "structured",
+    dg.AssetSelection.groups("sources", "customers", "revenue", "marketing"),
+    description="From the source files to customers, revenue and attribution.",
+)
+feedback = dg.define_asset_job(
+    "feedback", dg.AssetSelection.groups("feedback"), description="Transcripts and the vector collections."
+)
+models = dg.define_asset_job(
+    "models",
+    dg.AssetSelection.groups("sentiment", "lifetime_value"),
+    description="Train, compare, promote and score.",
+)
+presentation = dg.define_asset_job(
+    "presentation", dg.AssetSelection.groups("presentation"), description="The tables that the dashboard reads."
+)
+JOBS = [everything, structured, feedback, models, presentation]
+
+daily = dg.ScheduleDefinition(
+    name="daily",
+    job=everything,
+    cron_schedule="0 5 * * *",
+    execution_timezone="UTC",
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+    description="Every morning at five (UTC): the figures of a new day, even when no file changed.",
+)
+
+
+def source_signatures(folder: UPath) -> dict[str, str]:
+    """Size and time of each source in the folder, by name: cheap to look at, and different after a change."""
+    signatures: dict[str, str] = {}
+    if not folder.exists():
+        return signatures
+    for entry in folder.iterdir():
+        if entry.name in CALLS:
+            files = [entry] if entry.name.endswith(".zip") else sorted(entry.iterdir(), key=lambda file: file.name)
+            signatures["customer_calls"] = json.dumps([[file.name, _signature(file)] for file in files])
+        elif entry.stem in {source_name(table) for table in SOURCES}:
+            signatures[entry.stem] = _signature(entry)
+    return signatures
+
+
+def _signature(file: UPath) -> str:
+    info = file.fs.info(file.path)
+    marks = (info.get(key) for key in ("size", "etag", "ETag", "mtime", "LastModified", "last_modified", "updated"))
+    return "|".join(str(mark) for mark in marks if mark is not None)
+
+
+def assets_of_source(name: str, graph: dg.BaseAssetGraph) -> list[dg.AssetKey]:
+    """The assets that read the source `name`, and the observed file before them."""
+    by_source = {source_name(table): dg.AssetKey(table.name) for table in SOURCES}
+    key = by_source.get(name, dg.AssetKey("CALL_STAGE"))
+    if not graph.has(key):
+        return []
+    return [key, *(parent for parent in graph.get(key).parent_keys if graph.get(parent).is_observable)]
+
+
+@dg.sensor(
+    target=dg.AssetSelection.groups("sources"),
+    minimum_interval_seconds=30,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="New or changed source files and recordings start a run of what reads them; the rest follows.",
+)
+def sources_changed(
+    context: dg.SensorEvaluationContext, settings: dg.ResourceParam[Settings]
+) -> dg.SensorResult | dg.SkipReason:
+    from upath import UPath
+
+    from customer_analytics.sample_data.once import ensure_sample
+
+    ensure_sample(settings)
+    seen = json.loads(context.cursor) if context.cursor else {}
+    now = source_signatures(UPath(settings.sources))
+    changed = sorted(name for name in seen.keys() | now.keys() if seen.get(name) != now.get(name))
+    if not changed:
+        return dg.SkipReason("No source has changed.")
+    assert context.repository_def is not None
+    graph = context.repository_def.asset_graph
+    assets = [key for name in changed for key in assets_of_source(name, graph)]
+    request = dg.RunRequest(asset_selection=assets, tags={"customer_analytics/changed": ", ".join(changed)[:200]})
+    return dg.SensorResult(run_requests=[request], cursor=json.dumps(now))
+
+
+@dg.run_failure_sensor(
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Posts each failed run to FAILURE_WEBHOOK_URL, when it is set.",
+)
+def failed_run_is_posted(
+    context: dg.RunFailureSensorContext, settings: dg.ResourceParam[Settings]
+) -> dg.SkipReason | None:
+    if settings.failure_webhook_url is None:
+        return dg.SkipReason("FAILURE_WEBHOOK_URL is not set.")
+    run = context.dagster_run
+    text = f"Run {run.run_id} of {run.job_name} failed: {context.failure_event.message}"
+    request = urllib.request.Request(  # noqa: S310 - the address is the operator's own setting
+        settings.failure_webhook_url.get_secret_value(),
+        data=json.dumps({"text": text, "run_id": run.run_id, "job": run.job_name}).encode(),
+        headers={"Content-Type": "application/json"},
+    )
+    urllib.request.urlopen(request, timeout=10).close()  # noqa: S310
+    return None
+
+
+follow_changes = dg.AutomationConditionSensorDefinition(
+    "follow_changes",
+    target=dg.AssetSelection.all(),
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Rebuilds what follows a change, and stops behind a failed blocking check.",
+)
+SENSORS = [sources_changed, failed_run_is_posted, follow_changes]
+
+
+def follows_its_inputs(spec: dg.AssetSpec) -> dg.AssetSpec:
+    """Every asset follows its inputs, but not past a failed blocking check, and says when it is too old."""
+    condition = dg.AutomationCondition.eager() & dg.AutomationCondition.all_deps_blocking_checks_passed()
+    spec = spec.replace_attributes(automation_condition=spec.automation_condition or condition)
+    freshness = dg.FreshnessPolicy.time_window(fail_window=dt.timedelta(hours=36), warn_window=dt.timedelta(hours=26))
+    return dg.apply_freshness_policy(spec, freshness, overwrite_existing=False)
