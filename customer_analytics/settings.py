@@ -24,10 +24,10 @@ class Settings(BaseSettings):
 
     # Where things are
     customer_analytics_home: Path = Field(
-        Path(".customer_analytics"), description="Folder of everything that the embedded default keeps"
+        default=Path(".customer_analytics"), description="Folder of everything that the embedded default keeps"
     )
     source_uri: str | None = Field(
-        None, description="Folder or fsspec URI of the source files; default: the sample business, made once"
+        default=None, description="Folder or fsspec URI of the source files; default: the sample business, made once"
     )
 
     # Warehouse: SNOWFLAKE_ACCOUNT selects a real account, otherwise the local Snowflake
@@ -36,32 +36,34 @@ class Settings(BaseSettings):
     snowflake_password: SecretStr | None = None
     snowflake_private_key_path: Path | None = None
     snowflake_private_key_passphrase: SecretStr | None = None
-    snowflake_authenticator: str | None = Field(None, description="externalbrowser, oauth, ...")
+    snowflake_authenticator: str | None = Field(default=None, description="externalbrowser, oauth, ...")
     snowflake_token: SecretStr | None = Field(
-        None, description="OAuth access token, with SNOWFLAKE_AUTHENTICATOR=oauth"
+        default=None, description="OAuth access token, with SNOWFLAKE_AUTHENTICATOR=oauth"
     )
     snowflake_role: str | None = None
     snowflake_warehouse: str | None = None
     snowflake_database: str = "CUSTOMER_ANALYTICS"
     snowflake_schema: str = "ANALYTICS"
-    snowflake_statement_timeout_seconds: int = Field(3600, ge=1)
+    snowflake_statement_timeout_seconds: int = Field(default=3600, ge=1)
     local_snowflake_idle_minutes: float = Field(
-        15, gt=0, description="The local Snowflake stops when nobody has been connected for so long"
+        default=15, gt=0, description="The local Snowflake stops when nobody has been connected for so long"
     )
 
     local_snowflake_statement_log: Path | None = Field(
-        None, description="File that gets one JSON line for each statement of the local Snowflake"
+        default=None, description="File that gets one JSON line for each statement of the local Snowflake"
     )
 
     # Vector store: WEAVIATE_URL selects Weaviate, otherwise LanceDB in a folder
-    weaviate_url: str | None = Field(None, description="http://host:8080 or https://...")
-    weaviate_grpc_url: str | None = Field(None, description="host:50051; default: the host of WEAVIATE_URL, port 50051")
+    weaviate_url: str | None = Field(default=None, description="http://host:8080 or https://...")
+    weaviate_grpc_url: str | None = Field(
+        default=None, description="host:50051; default: the host of WEAVIATE_URL, port 50051"
+    )
     weaviate_api_key: SecretStr | None = None
 
     # Models of language and speech
     embedder: Literal["minilm", "openai"] = "minilm"
-    embedding_model: str = Field("text-embedding-3-small", description="With EMBEDDER=openai")
-    embedding_dimensions: int = Field(512, ge=8, description="With EMBEDDER=openai")
+    embedding_model: str = Field(default="text-embedding-3-small", description="With EMBEDDER=openai")
+    embedding_dimensions: int = Field(default=512, ge=8, description="With EMBEDDER=openai")
     transcriber: Literal["pocketsphinx", "whisper"] = "pocketsphinx"
     whisper_model: str = "tiny.en"
     openai_api_key: SecretStr | None = None
@@ -69,22 +71,30 @@ class Settings(BaseSettings):
     chat_model: str = "gpt-4o-mini"
 
     # Rules
-    as_of: dt.date | None = Field(None, description="The day (UTC) from which everything is seen; default today")
-    ltv_horizon_days: int = Field(182, ge=1)
-    max_rejected_share: float = Field(0.05, ge=0, le=1, description="Above it, rejected rows block what follows")
+    as_of: dt.date | None = Field(
+        default=None, description="The day (UTC) from which everything is seen; default today"
+    )
+    ltv_horizon_days: int = Field(default=182, ge=1)
+    max_rejected_share: float = Field(
+        default=0.05, ge=0, le=1, description="Above it, rejected rows block what follows"
+    )
     sentiment_min_auc: float = Field(
         0.75, ge=0.5, le=1, description="A sentiment model below it never becomes champion"
     )
-    pseudonymise_customers: bool = Field(False, description="Names in the PRES_ tables become pseudonyms")
+    pseudonymise_customers: bool = Field(default=False, description="Names in the PRES_ tables become pseudonyms")
     seed: int = 20180409
 
     # Running
     executor: Literal["in_process", "multiprocess", "k8s"] = "in_process"
-    dagster_port: int = Field(3000, ge=1, le=65535)
-    dashboard_port: int = Field(8501, ge=1, le=65535)
-    dagster_url: str | None = Field(None, description="Where people reach the Dagster UI; default the local one")
-    dagster_postgres_url: SecretStr | None = Field(None, description="PostgreSQL for Dagster's storage; default SQLite")
-    failure_webhook_url: SecretStr | None = Field(None, description="Failed runs are posted here")
+    dagster_port: int = Field(default=3000, ge=1, le=65535)
+    dashboard_port: int = Field(default=8501, ge=1, le=65535)
+    dagster_url: str | None = Field(
+        default=None, description="Where people reach the Dagster UI; default the local one"
+    )
+    dagster_postgres_url: SecretStr | None = Field(
+        default=None, description="PostgreSQL for Dagster's storage; default SQLite"
+    )
+    failure_webhook_url: SecretStr | None = Field(default=None, description="Failed runs are posted here")
 
     @model_validator(mode="after")
     def _whole(self) -> Settings:

@@ -1,4 +1,4 @@
-"""The sample business stands in for SOURCE_URI when that is not set: made once, at first use, by whoever comes first."""
+"""The sample business stands in for SOURCE_URI when that is not set: made once, by whoever needs it first."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def ensure_sample(settings: Settings) -> bool:
     folder = settings.home / "sample"
     if settings.source_uri is not None or folder.exists():
         return False
-    from customer_analytics.sample_data import generate
+    from customer_analytics.sample_data.generator import generate
 
     settings.home.mkdir(parents=True, exist_ok=True)
     with (settings.home / ".sample.lock").open("w") as lock:
