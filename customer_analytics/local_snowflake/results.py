@@ -61,12 +61,26 @@ def arrow_payload(table: pa.Table, types: list[dict[str, Any]]) -> str:
     """The rows as the connector reads them. Nothing for no rows: an empty batch crashes its C++ reader."""
     if not table.num_rows:
         return ""
-    converted = to_sf(table, types)  # type: ignore[arg-type]
+    converted = _with_null_timestamps(to_sf(table, types), table)  # type: ignore[arg-type]
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, converted.schema) as writer:
         for batch in converted.to_batches():
             writer.write_batch(batch)
     return base64.b64encode(sink.getvalue()).decode()
+
+
+def _with_null_timestamps(converted: pa.Table, table: pa.Table) -> pa.Table:
+    """fakesnow leaves the struct of a NULL timestamp valid and only its parts NULL: the connector reads 1970."""
+    columns = list(converted.columns)
+    for i, original in enumerate(table.columns):
+        if pa.types.is_timestamp(original.type) and original.null_count:
+            struct = converted.column(i).combine_chunks()
+            parts = [struct.field(f) for f in range(struct.type.num_fields)]
+            # A part that is not nullable holds 0 where the whole is NULL.
+            parts = [part.fill_null(0) for part in parts]
+            mask = original.combine_chunks().is_null()
+            columns[i] = pa.StructArray.from_arrays(parts, fields=list(struct.type), mask=mask)
+    return pa.Table.from_arrays(columns, schema=converted.schema)
 
 
 def json_rows(table: pa.Table) -> list[list[str | None]]:

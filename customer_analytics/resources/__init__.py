@@ -11,5 +11,14 @@ def build_resources(settings: Settings) -> dict[str, Any]:
     """Every resource of the code location, by key. Nothing connects, starts or imports heavy clients before use."""
     from customer_analytics.resources.embedder import embedder_from
     from customer_analytics.resources.warehouse import warehouse_from
+    from customer_analytics.snowpark_io import SnowparkIOManager
 
-    return {"settings": settings, "warehouse": warehouse_from(settings), "embedder": embedder_from(settings)}
+    warehouse = warehouse_from(settings)
+    return {
+        "settings": settings,
+        "warehouse": warehouse,
+        "embedder": embedder_from(settings),
+        "io_manager": SnowparkIOManager(
+            warehouse, database=settings.snowflake_database, schema=settings.snowflake_schema
+        ),
+    }
