@@ -16,7 +16,7 @@ from fakesnow.conn import FakeSnowflakeConnection
 from fakesnow.instance import FakeSnow
 from fakesnow.transforms import show
 
-from customer_analytics.local_snowflake import functions, models
+from customer_analytics.local_snowflake import functions, models, values
 from customer_analytics.local_snowflake.fakesnow_patches import BoundedResults, keep_stages_in
 from customer_analytics.local_snowflake.locks import TableLocks
 
@@ -77,7 +77,7 @@ class Duck:
         self.con, self.in_transaction = con, False
         self.side = con.cursor()
         """For the catalogue of stages and models: DuckDB writes only one attached database in a transaction."""
-        con.execute(functions.SESSION_MACROS)
+        con.execute(functions.SESSION_MACROS + values.SESSION_MACROS)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.con, name)
@@ -139,6 +139,7 @@ class Connection(FakeSnowflakeConnection):
         self.link_functions: set[str] = set()
         self.number = 0
         self.query_tag: str | None = None
+        self.last_query_id: str | None = None
         self.lost_transaction = False
         """Its transaction was rolled back because the client seemed gone: the next statement must say so."""
         self.links: Any = None

@@ -8,7 +8,6 @@ from sqlglot import parse_one as parse
 SESSION_MACROS = """
 CREATE OR REPLACE TEMP MACRO local_width_bucket(e, a, b, n) AS
     CASE WHEN e < a THEN 0 WHEN e >= b THEN n + 1 ELSE 1 + CAST(floor((e - a) * n / ((b - a) * 1.0)) AS BIGINT) END;
-CREATE OR REPLACE TEMP MACRO local_divisor(x) AS CASE WHEN x = 0 THEN error('Division by zero') ELSE x END;
 CREATE OR REPLACE TEMP MACRO local_generator(n) AS TABLE SELECT range AS local_seq FROM range(n);
 CREATE OR REPLACE TEMP MACRO current_warehouse() AS 'LOCAL';
 CREATE OR REPLACE TEMP MACRO current_role() AS 'SYSADMIN';
@@ -17,7 +16,6 @@ CREATE OR REPLACE TEMP MACRO current_account_name() AS 'LOCAL';
 CREATE OR REPLACE TEMP MACRO current_organization_name() AS 'LOCAL';
 CREATE OR REPLACE TEMP MACRO current_region() AS 'LOCAL';
 CREATE OR REPLACE TEMP MACRO current_session() AS '1';
-CREATE OR REPLACE TEMP MACRO last_query_id() AS NULL::VARCHAR;
 CREATE OR REPLACE TEMP MACRO "system$cancel_all_queries"(x) AS 'ok';
 CREATE OR REPLACE TEMP MACRO "system$ml_platform_capabilities"() AS '{}';
 CREATE OR REPLACE TEMP MACRO "system$get_default_python_artifact_repository"(a, b, c) AS NULL::VARCHAR;

@@ -8,7 +8,6 @@ import json
 import logging
 import secrets
 import time
-import uuid
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -28,6 +27,7 @@ from starlette.routing import Route
 from customer_analytics.local_snowflake import errors, results, statements, text_rewrites
 from customer_analytics.local_snowflake.engine import Connection, Engine, lost_transaction_error
 from customer_analytics.local_snowflake.links import Links
+from customer_analytics.local_snowflake.queries import Queries, in_progress
 from customer_analytics.local_snowflake.sessions import Sessions
 
 log = logging.getLogger(__name__)
@@ -47,6 +47,7 @@ class Protocol:
         record: Callable[[dict[str, Any]], None] | None = None,
     ) -> None:
         self.engine, self.token, self.sessions, self.links, self.record = engine, token, sessions, links, record
+        self.queries = Queries()
         self.started = time.time()
 
     def app(self) -> Starlette:
@@ -143,9 +144,15 @@ class Protocol:
         connection = self.sessions.get(_token(request), request)
         if connection is None:
             return _gone()
-        return JSONResponse(await run_in_threadpool(self.run, connection, body))
+        asynchronous = bool(body.get("asyncExec"))
+        query = self.queries.submit(
+            request.query_params.get("requestId", ""), lambda i: self.run(connection, body, i), asynchronous
+        )
+        if asynchronous:
+            return JSONResponse(in_progress(query, "333334"))
+        return JSONResponse(await run_in_threadpool(self.queries.answer, query))
 
-    def run(self, connection: Connection, body: dict[str, Any]) -> dict[str, Any]:
+    def run(self, connection: Connection, body: dict[str, Any], query_id: str) -> dict[str, Any]:
         """One statement to its reply. Whatever goes wrong is an error of the statement, never of HTTP."""
         started, failure = time.time(), None
         try:
@@ -153,7 +160,7 @@ class Protocol:
                 if connection.lost_transaction:
                     connection.lost_transaction = False
                     raise lost_transaction_error()
-                return self._run(connection, body)
+                return self._run(connection, body, query_id)
         except Exception as error:
             failure = errors.as_snowflake(error)
             if failure.unexpected:
@@ -173,10 +180,11 @@ class Protocol:
                     }
                 )
 
-    def _run(self, connection: Connection, body: dict[str, Any]) -> dict[str, Any]:
+    def _run(self, connection: Connection, body: dict[str, Any], query_id: str) -> dict[str, Any]:
         sql = body["sqlText"]
         params, batch = _bindings(body.get("bindings"))
         cursor = connection.cursor()
+        cursor.query_id = query_id
         handled = statements.dispatch(connection, cursor, sql, params)
         if isinstance(handled, dict):
             return {"data": handled, "success": True}
@@ -220,7 +228,7 @@ class Protocol:
             if own:
                 duck.rollback()
             raise
-        row_types = describe_as_rowtype(cursor._describe_last_sql())
+        _, row_types = cursor.reply()
         return _reply(connection, cursor, row_types, type_id, _json([[str(total)]]))
 
     async def abort(self, request: Request) -> JSONResponse:
@@ -232,16 +240,18 @@ class Protocol:
     async def monitor(self, request: Request) -> JSONResponse:
         if self.sessions.get(_token(request), request) is None:
             return _gone()
-        return JSONResponse({"success": True, "data": {"queries": [{"status": "SUCCESS"}]}})
+        query_id = request.path_params["query_id"]
+        found = {"id": query_id, "status": self.queries.status(query_id)}
+        return JSONResponse({"success": True, "data": {"queries": [found]}})
 
     async def result(self, request: Request) -> JSONResponse:
-        """The result of an earlier query, while it is kept."""
-        connection = self.sessions.get(_token(request), request)
-        if connection is None:
+        """The reply of a statement that was in progress, or asynchronous."""
+        if self.sessions.get(_token(request), request) is None:
             return _gone()
-        query_id = request.path_params["query_id"]
-        body = {"sqlText": f"SELECT * FROM TABLE(RESULT_SCAN('{uuid.UUID(query_id)}'))"}
-        return JSONResponse(await run_in_threadpool(self.run, connection, body))
+        query = self.queries.get(request.path_params["query_id"])
+        if query is None:
+            return _refused("000709", f"Statement {request.path_params['query_id']} not found")
+        return JSONResponse(await run_in_threadpool(self.queries.answer, query))
 
     # ------------------------------------------------------------------ files and status
 
@@ -298,12 +308,13 @@ def _value(binding: dict[str, Any]) -> Any:
 def _reply(
     connection: Connection, cursor: statements.Cursor, row_types: Any, type_id: int, data: dict[str, Any]
 ) -> dict[str, Any]:
+    connection.last_query_id = cursor.query_id
     return {
         "success": True,
         "data": {
             "parameters": [_TIMEZONE],
             "rowtype": row_types,
-            "queryId": cursor.sfqid or str(uuid.uuid4()),
+            "queryId": cursor.query_id,
             "statementTypeId": type_id,
             "numberOfBinds": 0,
             "arrayBindSupported": False,

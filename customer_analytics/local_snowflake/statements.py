@@ -13,7 +13,7 @@ from fakesnow.cursor import FakeSnowflakeCursor
 from fakesnow.transforms import stage as fakesnow_stage
 from sqlglot import exp
 
-from customer_analytics.local_snowflake import functions, models, results, stages
+from customer_analytics.local_snowflake import models, results, stages, translation
 from customer_analytics.local_snowflake.names import NAME, qualified, quoted, without_comments
 
 if TYPE_CHECKING:
@@ -101,6 +101,9 @@ class Cursor(FakeSnowflakeCursor):
 
     _conn: Any
     row_types: list[dict[str, Any]] | None = None
+    query_id: str = ""
+    """The statement's id, by which its result is kept."""
+    _duck_types: list[str]
 
     @property
     def session(self) -> Connection:
@@ -143,38 +146,19 @@ class Cursor(FakeSnowflakeCursor):
         return [expression] if isinstance(expression, exp.Merge) else super()._transform_explode(expression)
 
     def _transform(self, expression: exp.Expr, params: Any) -> exp.Expr:
-        expression = self._resolve_names(expression)
-        actions = _prepare_merge(expression) if isinstance(expression, exp.Merge) else None
-        translated = super()._transform(functions.translate(expression), params)
-        if actions is not None:
-            translated.args["merge_actions"] = actions
-        return translated
+        return translation.translate(self.session, expression, params)
 
-    def _resolve_names(self, tree: exp.Expr) -> exp.Expr:
-        """Qualify what DuckDB would find ambiguous; send temporary tables to its one namespace for them."""
-        session = self.session
-        if not isinstance(tree, exp.Use | exp.Show | exp.Describe) and str(tree.args.get("kind")).upper() not in (
-            "SCHEMA",
-            "DATABASE",
-        ):
-            for table in tree.find_all(exp.Table):  # S.T is ambiguous when database and schema share a name
-                if table.db and not table.catalog and session.database and isinstance(table.this, exp.Identifier):
-                    table.set("catalog", exp.to_identifier(session.database, quoted=True))
-
-        def full(table: exp.Table) -> tuple[str, ...]:
-            return qualified(session, ".".join(part.sql(dialect="snowflake") for part in table.parts))
-
-        temporary = session.temporary_names
-        if isinstance(tree, exp.Create) and tree.find(exp.TemporaryProperty):
-            created = tree.find(exp.Table)
-            if created and str(tree.args.get("kind")).upper() in ("TABLE", "VIEW"):
-                temporary.add(full(created))
-        if temporary:
-            for table in tree.find_all(exp.Table):
-                if table.db and all(isinstance(p, exp.Identifier) for p in table.parts) and full(table) in temporary:
-                    table.set("db", None)
-                    table.set("catalog", None)
-        return tree
+    def _execute(self, transformed: exp.Expr, params: Any = None) -> None:
+        duck = self.session.duck
+        if duck.in_transaction and _commits(transformed):
+            duck.commit()
+            self._conn._in_transaction = False
+            self.session.engine.locks.free(self.session)
+        self.row_types = None
+        super()._execute(transformed, params)
+        self._duck_types = [str(column[1]) for column in duck.con.description or []]
+        if kept := self.session.results_cache.pop(self._sfqid or "", None):
+            self.session.results_cache[self.query_id] = kept
 
     def answer(self, columns: list[Any], rows: list[Any]) -> int:
         """Reply with these rows. A column is a name (text) or a name and a type."""
@@ -184,7 +168,8 @@ class Cursor(FakeSnowflakeCursor):
             names=[name for name, _ in named],
         )
         self.row_types = [results.row_type(name, _DUCK[kind]) for name, kind in named]
-        self._rowcount, self._sfqid, self._last_sql = len(rows), os.urandom(16).hex(), "SELECT 1"
+        self._rowcount, self._last_sql = len(rows), "SELECT 1"
+        self.session.results_cache[self.query_id] = (self._arrow_table,)
         return SELECT_TYPE
 
     def done(self, message: str = DONE) -> int:
@@ -194,15 +179,10 @@ class Cursor(FakeSnowflakeCursor):
         """The rows and their types, as Snowflake gives them."""
         if self.row_types is not None:
             return self._arrow_table, self.row_types
-        self._last_sql = re.sub(r"^SELECT setseed\([^)]*\); ", "", self._last_sql or "")
-        try:
-            described = self._describe_last_sql()
-        except (sfe.Error, duckdb.Error):  # DDL that DuckDB cannot DESCRIBE, such as COMMENT ON
-            self.done()
-            return self._arrow_table, self.row_types or []
         assert self._arrow_table is not None
         self._arrow_table = self._with_row_counts(self._arrow_table)
-        return results.snowflake_result(self._arrow_table, [d[1] for d in described])
+        self._arrow_table, self.row_types = results.snowflake_result(self._arrow_table, self._duck_types)
+        return self._arrow_table, self.row_types
 
     def _with_row_counts(self, table: pa.Table) -> pa.Table:
         """SHOW TABLES: how many rows each has."""
@@ -217,18 +197,8 @@ class Cursor(FakeSnowflakeCursor):
         return table.set_column(table.column_names.index("rows"), "rows", counts)
 
 
-def _prepare_merge(merge: exp.Merge) -> set[str]:
-    """Snowflake's MERGE as DuckDB's, returning each row's action; the actions that can happen."""
-    actions = set()
-    for when in merge.args["whens"].expressions:
-        then = when.args["then"]
-        kind = {exp.Var: "DELETE", exp.Update: "UPDATE"}.get(type(then), "INSERT")
-        actions.add(kind)
-        if kind == "UPDATE":
-            for assignment in then.expressions:
-                assignment.set("this", exp.column(assignment.this.this))
-        if kind == "INSERT" and then.this:
-            for column in then.this.find_all(exp.Column):
-                column.set("table", None)
-    merge.set("returning", exp.Returning(expressions=[exp.column("merge_action")]))
-    return actions
+def _commits(statement: exp.Expr) -> bool:
+    """DDL ends an open transaction. See https://docs.snowflake.com/en/sql-reference/transactions#ddl"""
+    if statement.args.get("create_stage_name") or statement.args.get("create_file_format_name"):
+        return True
+    return isinstance(statement, exp.Create | exp.Alter | exp.Drop | exp.Comment)

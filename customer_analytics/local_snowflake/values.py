@@ -1,0 +1,143 @@
+"""Values as Snowflake computes them, where DuckDB silently computes others.
+
+Division and averages of NUMBERs are exact decimals, a division by zero is an error, a DATE stays a DATE,
+SUM of integers is a NUMBER(38,0), a cast to VARCHAR(n) cuts. See `docs/local-snowflake.md`.
+"""
+
+from __future__ import annotations
+
+from sqlglot import exp
+from sqlglot import parse_one as parse
+
+from customer_analytics.local_snowflake.column_types import DATE, INTEGER, Describe, Type, Types, division, product
+
+SESSION_MACROS = """
+CREATE OR REPLACE TEMP MACRO local_divisor(x) AS CASE WHEN x = 0 THEN error('Division by zero') ELSE x END;
+CREATE OR REPLACE TEMP MACRO local_quotient(n, d) AS
+    (n + CASE WHEN n < 0 THEN -(abs(d) // 2) ELSE abs(d) // 2 END) // local_divisor(d);
+"""
+_CONCERNED = (
+    *(exp.Div, exp.Mod, exp.Mul, exp.Sum, exp.Avg, exp.TimestampTrunc, exp.DateTrunc, exp.DateAdd, exp.AddMonths),
+    *(exp.Cast, exp.Add, exp.Sub),
+)
+
+
+def correct(statement: exp.Expr, describe: Describe) -> exp.Expr:
+    """Replace what DuckDB would compute otherwise. Changes the tree."""
+    found = [node for node in statement.find_all(*_CONCERNED) if not _inside_definition(node)]
+    if not found:
+        return statement
+    types = Types(statement, describe)
+    for node in found:
+        types.of(node)  # before anything is replaced
+    known = {id(node): types.of(node) for node in found}
+    inputs = {id(node): (types.of(node.this), types.of(node.args.get("expression"))) for node in found}
+    for node in reversed(found):  # from the leaves up, so that what is replaced is whole
+        replacement = _corrected(node, known[id(node)], *inputs[id(node)])
+        if replacement is not None:
+            _put(node, replacement)
+    return statement
+
+
+def name_projections(statement: exp.Expr) -> None:
+    """An unnamed projection is named by its text, before it is rewritten into something longer."""
+    for select in statement.find_all(exp.Select):
+        for item in select.expressions:
+            named = isinstance(item, exp.Alias | exp.Column | exp.Star | exp.Aliases | exp.Subquery | exp.Parameter)
+            if not named and item.find(exp.Div, exp.Mod, exp.Func, exp.Cast, exp.Binary) and not item.is_star:
+                text = item.sql(dialect="snowflake").upper()
+                item.replace(exp.alias_(item.copy(), text, quoted=True))
+
+
+def _inside_definition(node: exp.Expr) -> bool:
+    return node.find_ancestor(exp.ColumnDef) is not None
+
+
+def _corrected(node: exp.Expr, own: Type | None, one: Type | None, other: Type | None) -> exp.Expr | None:
+    if isinstance(node, exp.Div):
+        return _divided(node, one, other)
+    if isinstance(node, exp.Mod):
+        divisor = exp.Anonymous(this="local_divisor", expressions=[node.expression.copy()])
+        return exp.Mod(this=node.this.copy(), expression=divisor)
+    if isinstance(node, exp.Mul) and one and other and one.kind == other.kind == "NUMBER":
+        scale = product(one, other).scale
+        return _decimal(node.copy(), scale) if scale < one.scale + other.scale else None
+    if isinstance(node, exp.Sum) and own == INTEGER:
+        return _decimal(_windowed(node, node.copy()), 0)
+    if isinstance(node, exp.Avg) and one and one.kind == "NUMBER":
+        return _average(node, one)
+    if isinstance(node, exp.TimestampTrunc | exp.DateTrunc | exp.DateAdd | exp.AddMonths) and own == DATE:
+        return exp.cast(node.copy(), "DATE")
+    if isinstance(node, exp.Add | exp.Sub) and own == DATE and isinstance(node.expression, exp.Interval):
+        return exp.cast(node.copy(), "DATE")
+    if isinstance(node, exp.Cast) and node.to.this in exp.DataType.TEXT_TYPES and node.to.expressions:
+        return exp.Left(this=node.copy(), expression=node.to.expressions[0].this.copy())
+    return None
+
+
+def _put(node: exp.Expr, replacement: exp.Expr) -> None:
+    """Replace the node, or the window around it when the replacement holds that already."""
+    window = node.parent
+    if isinstance(node, exp.Sum | exp.Avg) and isinstance(window, exp.Filter):
+        node, window = window, window.parent
+    if isinstance(node, exp.Sum | exp.Avg | exp.Filter) and isinstance(window, exp.Window) and window.this is node:
+        node = window
+    node.replace(replacement)
+
+
+def _windowed(node: exp.Expr, inner: exp.Expr) -> exp.Expr:
+    """`inner` under the FILTER and OVER that `node` stands under."""
+    parent = node.parent
+    if isinstance(parent, exp.Filter) and parent.this is node:
+        inner = exp.Filter(this=inner, expression=parent.expression.copy())
+        node, parent = parent, parent.parent
+    if isinstance(parent, exp.Window) and parent.this is node:
+        window = parent.copy()
+        window.set("this", inner)
+        return window
+    return inner
+
+
+def _decimal(node: exp.Expr, scale: int) -> exp.Expr:
+    return exp.Cast(this=node, to=_raw_decimal(38, scale))
+
+
+def _raw_decimal(precision: int, scale: int) -> exp.DataType:
+    # User-defined, because fakesnow makes BIGINT of NUMBER(38,0)
+    return exp.DataType(this=exp.DType.USERDEFINED, kind=f"DECIMAL({precision},{scale})")
+
+
+def _divided(node: exp.Div, one: Type | None, other: Type | None) -> exp.Expr:
+    if one and other and one.kind == other.kind == "NUMBER":
+        return _exact_quotient(node.this.copy(), one, node.expression.copy(), other)
+    divisor = exp.Anonymous(this="local_divisor", expressions=[node.expression.copy()])
+    return exp.Div(this=node.this.copy(), expression=divisor, typed=node.args.get("typed"), safe=node.args.get("safe"))
+
+
+def _average(node: exp.Avg, argument: Type) -> exp.Expr:
+    total = _windowed(node, exp.Sum(this=node.this.copy()))
+    count = _windowed(node, exp.Count(this=node.this.copy()))
+    total_type = Type("NUMBER", 38, argument.scale)
+    return _exact_quotient(total, total_type, exp.Nullif(this=count, expression=exp.Literal.number(0)), INTEGER)
+
+
+def _exact_quotient(one: exp.Expr, one_type: Type, other: exp.Expr, other_type: Type) -> exp.Expr:
+    """Both as whole numbers of 128 bits, divided, rounded half away from zero, and scaled back."""
+    scale = division(one_type, other_type).scale
+    template = parse(
+        f"CAST(CAST(local_quotient(CAST(LOCAL_N * {10**one_type.scale} AS HUGEINT)"
+        f" * CAST({10 ** (scale - one_type.scale + other_type.scale)} AS HUGEINT),"
+        f" CAST(LOCAL_D * {10**other_type.scale} AS HUGEINT)) AS LOCAL_WIDE) * LOCAL_UNIT AS LOCAL_RESULT)",
+        read="duckdb",
+    )
+    unit = exp.Cast(this=exp.Literal.string(f"{10**-scale:.{scale}f}"), to=_raw_decimal(scale, scale))
+    replacements = {"LOCAL_N": exp.paren(one), "LOCAL_D": exp.paren(other), "LOCAL_UNIT": unit}
+    for column in list(template.find_all(exp.Column)):
+        if column.name in replacements:
+            column.replace(replacements[column.name].copy())
+    for data_type in list(template.find_all(exp.DataType)):
+        if data_type.args.get("kind") and "LOCAL_WIDE" in str(data_type.args["kind"]):
+            data_type.replace(_raw_decimal(38, 0))
+        elif data_type.args.get("kind") and "LOCAL_RESULT" in str(data_type.args["kind"]):
+            data_type.replace(_raw_decimal(38, scale))
+    return template
