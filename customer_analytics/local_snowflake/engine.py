@@ -17,7 +17,7 @@ from fakesnow.instance import FakeSnow
 from fakesnow.transforms import show
 
 from customer_analytics.local_snowflake import functions, models, values
-from customer_analytics.local_snowflake.fakesnow_patches import BoundedResults, keep_stages_in
+from customer_analytics.local_snowflake.fakesnow_patches import BoundedResults, escape_comments, keep_stages_in
 from customer_analytics.local_snowflake.locks import TableLocks
 
 CONFLICT_ATTEMPTS = 60
@@ -33,6 +33,7 @@ class Engine(FakeSnow):
         self.results_cache = BoundedResults()
         self.stages_folder = folder / "stages"
         self.stages_folder.mkdir(parents=True, exist_ok=True)
+        escape_comments()
         keep_stages_in(self.stages_folder.resolve())
         self.ddl_lock, self.locks = threading.RLock(), TableLocks()
         con = self.duck_conn = duckdb.connect(":memory:", config={"lambda_syntax": "ENABLE_SINGLE_ARROW"})

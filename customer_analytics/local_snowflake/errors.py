@@ -14,6 +14,25 @@ _MISSING = re.compile(
     r"(?:Table|View|Schema|Catalog|Database|Relation)(?: with name)? \"?([\w.$ -]+?)\"? does not exist", re.I
 )
 
+_KNOWN = (
+    (r"Division by zero", 100051, "22012", "Division by zero"),
+    (
+        r'column "([^"]*)" not found|does not have a column (?:named|with name) "([^"]*)"',
+        *(904, "42000", "SQL compilation error:\ninvalid identifier '{0}'"),
+    ),
+    (r"Function with name \"?(\S+?)\"? does not exist", 2140, "42601", "SQL compilation error:\nUnknown function {0}"),
+    (
+        r"CHECK constraint failed on table \"(.*?)\" with expression CHECK\(\(length\((.*?)\) <= (\d+)",
+        *(100078, "22000", "A text in {0}.{1} is longer than {2} characters and would be truncated"),
+    ),
+    (r"NOT NULL constraint failed: (\S+)", 100072, "22000", "NULL result in a non-nullable column: {0}"),
+    (
+        r"(cannot affect the same target row more than once)",
+        *(100090, "42P18", "Duplicate row detected during DML action: MERGE {0}"),
+    ),
+    (r"(?:Table|View|Schema) with name \"(.*?)\" already exists", 2002, "42710", "Object '{0}' already exists."),
+)
+
 
 @dataclass(frozen=True)
 class Failure:
@@ -53,6 +72,7 @@ def _known(message: str) -> Failure | None:
     if match := _MISSING.search(message):  # dagster-snowflake matches this text
         text = f"SQL compilation error:\nObject '{match[1]}' does not exist or not authorized."
         return Failure(2003, "42S02", text)
-    if "Division by zero" in message:
-        return Failure(100051, "22012", "Division by zero")
+    for pattern, errno, sqlstate, text in _KNOWN:
+        if match := re.search(pattern, message):
+            return Failure(errno, sqlstate, text.format(*match.groups()))
     return None

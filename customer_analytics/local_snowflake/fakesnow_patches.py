@@ -6,6 +6,7 @@ from collections import OrderedDict
 from pathlib import Path
 from typing import Any
 
+from fakesnow import info_schema
 from fakesnow.transforms import stage
 
 
@@ -15,6 +16,19 @@ def keep_stages_in(folder: Path) -> None:
     It reads the module attribute at each use, and offers no argument for it.
     """
     stage.LOCAL_BUCKET_PATH = str(folder)
+
+
+def escape_comments() -> None:
+    """A table's comment with a quote in it is a syntax error in fakesnow: it writes the text into SQL as it is."""
+    written = info_schema.insert_table_comment_sql
+    if getattr(written, "escapes", False):
+        return
+
+    def escaped(catalog: str, schema: str, table: str, comment: str) -> str:
+        return written(catalog, schema, table.replace("'", "''"), comment.replace("'", "''"))
+
+    escaped.escapes = True  # type: ignore[attr-defined]
+    info_schema.insert_table_comment_sql = escaped
 
 
 class BoundedResults(OrderedDict[str, tuple[Any, ...]]):

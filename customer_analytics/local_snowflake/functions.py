@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+
+import snowflake.connector.errors as sfe
 from sqlglot import exp
 from sqlglot import parse_one as parse
 
@@ -10,6 +13,7 @@ CREATE OR REPLACE TEMP MACRO local_width_bucket(e, a, b, n) AS
     CASE WHEN e < a THEN 0 WHEN e >= b THEN n + 1 ELSE 1 + CAST(floor((e - a) * n / ((b - a) * 1.0)) AS BIGINT) END;
 CREATE OR REPLACE TEMP MACRO local_generator(n) AS TABLE SELECT range AS local_seq FROM range(n);
 CREATE OR REPLACE TEMP MACRO current_warehouse() AS 'LOCAL';
+CREATE OR REPLACE TEMP MACRO current_user() AS 'LOCAL';
 CREATE OR REPLACE TEMP MACRO current_role() AS 'SYSADMIN';
 CREATE OR REPLACE TEMP MACRO current_account() AS 'LOCAL';
 CREATE OR REPLACE TEMP MACRO current_account_name() AS 'LOCAL';
@@ -69,6 +73,10 @@ def _function(node: exp.Expr) -> exp.Expr:
         return _call(
             "local_width_bucket", node.this, *(node.args[k] for k in ("min_value", "max_value", "num_buckets"))
         )
+    if isinstance(node, exp.CurrentUser):
+        return exp.Literal.string("LOCAL")
+    if isinstance(node, exp.ToChar) and node.args.get("format"):
+        return _formatted(node)
     if isinstance(node, exp.CosineDistance):  # sqlglot reads VECTOR_COSINE_SIMILARITY as a distance
         return _call("ARRAY_COSINE_SIMILARITY", node.this, node.expression)
     if isinstance(node, exp.EuclideanDistance):
@@ -91,6 +99,40 @@ def _function(node: exp.Expr) -> exp.Expr:
         node.set("match_condition", None)
         node.set("on", exp.and_(node.args["on"], condition) if node.args.get("on") else condition)
     return node
+
+
+_FORMAT = {
+    "YYYY": "%Y",
+    "YY": "%y",
+    "MM": "%m",
+    "MMMM": "%B",
+    "MON": "%b",
+    "DD": "%d",
+    "DY": "%a",
+    "HH24": "%H",
+    "HH12": "%I",
+    "AM": "%p",
+    "PM": "%p",
+    "MI": "%M",
+    "SS": "%S",
+    "FF3": "%g",
+    "FF6": "%f",
+}
+
+
+def _formatted(node: exp.ToChar) -> exp.Expr:
+    """TO_CHAR of a date or time. See https://docs.snowflake.com/en/sql-reference/date-time-input-output"""
+    text = node.args["format"]
+    pieces = re.findall(
+        r"YYYY|YY|MMMM|MM|MON|DD|DY|HH24|HH12|AM|PM|MI|SS|FF3|FF6|[A-Za-z]+|[^A-Za-z]+", text.name.upper()
+    )
+    unknown = [p for p in pieces if p[0].isalpha() and p not in _FORMAT and p != "T"]
+    if not text.is_string or unknown:
+        raise sfe.ProgrammingError(
+            msg=f"The local Snowflake does not know the format {text.name!r} of TO_CHAR", errno=2, sqlstate="0A000"
+        )
+    pattern = exp.Literal.string("".join(_FORMAT.get(piece, piece) for piece in pieces))
+    return _call("strftime", node.this, pattern)
 
 
 def _ratio_to_report(window: exp.Window) -> exp.Expr:

@@ -68,6 +68,8 @@ def dispatch(session: Connection, cursor: Cursor, sql: str, params: Any) -> dict
         return cursor.done()
     if match := re.match(rf"alter\s+table\s+(?:if\s+exists\s+)?({NAME})\s+swap\s+with\s+({NAME})\s*$", text, re.I):
         return swap(session, cursor, qualified(session, match[1]), qualified(session, match[2]))
+    if re.match(r"show\s+roles\b", text, re.I):
+        return cursor.answer(["name", "comment", "owner"], [("SYSADMIN", "The only role there is", "SYSADMIN")])
     if _UNSUPPORTED.match(text):
         raise sfe.ProgrammingError(
             msg=f"Unsupported feature of the local Snowflake: {' '.join(text.split()[:4])}", errno=2, sqlstate="0A000"

@@ -9,7 +9,16 @@ from __future__ import annotations
 from sqlglot import exp
 from sqlglot import parse_one as parse
 
-from customer_analytics.local_snowflake.column_types import DATE, INTEGER, Describe, Type, Types, division, product
+from customer_analytics.local_snowflake.column_types import (
+    DATE,
+    INTEGER,
+    TEXT,
+    Describe,
+    Type,
+    Types,
+    division,
+    product,
+)
 
 SESSION_MACROS = """
 CREATE OR REPLACE TEMP MACRO local_divisor(x) AS CASE WHEN x = 0 THEN error('Division by zero') ELSE x END;
@@ -64,6 +73,10 @@ def _corrected(node: exp.Expr, own: Type | None, one: Type | None, other: Type |
         return _decimal(node.copy(), scale) if scale < one.scale + other.scale else None
     if isinstance(node, exp.Sum) and own == INTEGER:
         return _decimal(_windowed(node, node.copy()), 0)
+    if isinstance(node, exp.Sum | exp.Avg) and one == TEXT:
+        number = node.copy()
+        number.set("this", exp.cast(node.this.copy(), "DOUBLE"))
+        return _windowed(node, number)
     if isinstance(node, exp.Avg) and one and one.kind == "NUMBER":
         return _average(node, one)
     if isinstance(node, exp.TimestampTrunc | exp.DateTrunc | exp.DateAdd | exp.AddMonths) and own == DATE:
