@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -113,6 +114,24 @@ def reset(yes: Annotated[bool, typer.Option("--yes", help="Do not ask")] = False
             typer.confirm(f"Remove everything that is kept in {settings.home} ({megabytes:.0f} MB)?", abort=True)
         remove(settings)
         typer.echo(f"Removed {settings.home}.")
+
+
+@app.command("sample-data")
+def sample_data(
+    out: Annotated[Path, typer.Argument(help="Folder for the source files; made where it is missing.")],
+    customers: Annotated[int, typer.Option(min=60, help="How many customers the business has.")] = 1000,
+    seed: Annotated[int | None, typer.Option(help="Another seed, another business. Default: the sample's own.")] = None,
+    end: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Last day of its two years. Default: 2026-10-31.")
+    ] = None,
+) -> None:
+    """Write the source files of a made-up toy shop, the same for the same arguments."""
+    from customer_analytics.sample_data import DEFAULT_END, DEFAULT_SEED, generate
+
+    with one_sentence_errors():
+        counts = generate(out, customers, DEFAULT_SEED if seed is None else seed, end.date() if end else DEFAULT_END)
+    for name, rows in counts.items():
+        typer.echo(f"{name:24}{rows:>12,}")
 
 
 @app.command()
