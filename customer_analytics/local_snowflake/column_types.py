@@ -60,6 +60,18 @@ def from_duck(name: str) -> Type | None:
     return TIMESTAMP if name.startswith("TIMESTAMP") else _DUCK.get(name)
 
 
+def snowflake_name(duck_type: str) -> str:
+    """Snowflake's name of a DuckDB type, as INFER_SCHEMA gives it."""
+    if "TIME ZONE" in duck_type:
+        return "TIMESTAMP_TZ"
+    known = from_duck(duck_type)
+    if known is None:
+        return {"BLOB": "BINARY", "TIME": "TIME", "UUID": "TEXT"}.get(duck_type, "VARIANT")
+    if known.kind == "NUMBER":
+        return f"NUMBER({known.precision}, {known.scale})"
+    return {"FLOAT": "REAL", "TIMESTAMP": "TIMESTAMP_NTZ"}.get(known.kind, known.kind)
+
+
 def from_cast(data_type: exp.DataType) -> Type | None:
     """The type that a CAST names."""
     kind = data_type.this

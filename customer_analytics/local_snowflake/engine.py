@@ -17,7 +17,12 @@ from fakesnow.instance import FakeSnow
 from fakesnow.transforms import show
 
 from customer_analytics.local_snowflake import functions, models, values
-from customer_analytics.local_snowflake.fakesnow_patches import BoundedResults, escape_comments, keep_stages_in
+from customer_analytics.local_snowflake.fakesnow_patches import (
+    BoundedResults,
+    escape_comments,
+    keep_stages_in,
+    read_csv_as_declared,
+)
 from customer_analytics.local_snowflake.locks import TableLocks
 
 CONFLICT_ATTEMPTS = 60
@@ -34,6 +39,7 @@ class Engine(FakeSnow):
         self.stages_folder = folder / "stages"
         self.stages_folder.mkdir(parents=True, exist_ok=True)
         escape_comments()
+        read_csv_as_declared()
         keep_stages_in(self.stages_folder.resolve())
         self.ddl_lock, self.locks = threading.RLock(), TableLocks()
         con = self.duck_conn = duckdb.connect(":memory:", config={"lambda_syntax": "ENABLE_SINGLE_ARROW"})

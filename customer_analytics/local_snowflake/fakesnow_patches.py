@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from fakesnow import info_schema
+from fakesnow.copy_into import ReadCSV
 from fakesnow.transforms import stage
+from sqlglot import exp
 
 
 def keep_stages_in(folder: Path) -> None:
@@ -16,6 +18,16 @@ def keep_stages_in(folder: Path) -> None:
     It reads the module attribute at each use, and offers no argument for it.
     """
     stage.LOCAL_BUCKET_PATH = str(folder)
+
+
+def read_csv_as_declared() -> None:
+    """fakesnow lets DuckDB guess a CSV's shape and types in COPY INTO: lines are skipped, '007' becomes 7."""
+    from customer_analytics.local_snowflake import csv_files
+
+    def read_expression(self: ReadCSV, url: str) -> exp.Expr:
+        return exp.var(csv_files.relation(self, [url]))
+
+    ReadCSV.read_expression = read_expression  # type: ignore[method-assign]
 
 
 def escape_comments() -> None:

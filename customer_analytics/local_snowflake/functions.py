@@ -46,12 +46,17 @@ def _call(name: str, *arguments: exp.Expr) -> exp.Anonymous:
 
 
 def _values_by_position(select: exp.Select) -> None:
-    """SELECT $1 FROM VALUES (...)"""
+    """SELECT $1 FROM VALUES (...), or from staged files"""
     source = select.args.get("from_")
     if source and isinstance(source.this, exp.Values):
-        for parameter in list(select.find_all(exp.Parameter)):
-            if isinstance(parameter.this, exp.Literal):
-                parameter.replace(exp.column(f"COLUMN{parameter.this.this}"))
+        name = "COLUMN{}"
+    elif source and source.this.name.startswith("LOCAL_STAGED_"):
+        name = "${}"
+    else:
+        return
+    for parameter in list(select.find_all(exp.Parameter)):
+        if isinstance(parameter.this, exp.Literal):
+            parameter.replace(exp.column(name.format(parameter.this.this), quoted=True))
 
 
 def _generators(select: exp.Select) -> None:

@@ -13,7 +13,7 @@ from fakesnow.cursor import FakeSnowflakeCursor
 from fakesnow.transforms import stage as fakesnow_stage
 from sqlglot import exp
 
-from customer_analytics.local_snowflake import models, results, stages, translation
+from customer_analytics.local_snowflake import models, results, staged_files, stages, translation
 from customer_analytics.local_snowflake.names import NAME, qualified, quoted, without_comments
 
 if TYPE_CHECKING:
@@ -53,6 +53,8 @@ def dispatch(session: Connection, cursor: Cursor, sql: str, params: Any) -> dict
     text = without_comments(sql)
     if re.match(r"(put|get|list|ls|remove|rm)\s", text, re.I):
         return stages.file_command(session, cursor, text, params)
+    if (reply := staged_files.unload(session, cursor, text)) is not None:
+        return reply
     if (reply := models.dispatch(session, cursor, text)) is not None:
         return reply
     if match := re.match(
@@ -158,6 +160,8 @@ class Cursor(FakeSnowflakeCursor):
             self.session.engine.locks.free(self.session)
         self.row_types = None
         super()._execute(transformed, params)
+        if isinstance(transformed, exp.Comment):  # DuckDB answers with a count
+            self.done()
         self._duck_types = [str(column[1]) for column in duck.con.description or []]
         if kept := self.session.results_cache.pop(self._sfqid or "", None):
             self.session.results_cache[self.query_id] = kept

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from customer_analytics.local_snowflake import models, stages
+from customer_analytics.local_snowflake import models, staged_files, stages
 from customer_analytics.local_snowflake.names import IDENTIFIER, NAME, qualified
 
 if TYPE_CHECKING:
@@ -18,14 +18,13 @@ _IDENTIFIER_CALL = re.compile(r"\bidentifier\s*\(\s*(\?|'[^']*')\s*\)", re.I)
 _DIRECTORY = re.compile(rf"\bdirectory\s*\(\s*@({NAME})\s*\)", re.I)
 _LINK = re.compile(rf"\b(get_presigned_url|build_scoped_file_url|build_stage_file_url)\s*\(\s*'?@({NAME})'?\s*,", re.I)
 _PACKAGES = re.compile(rf"\b(?:{IDENTIFIER}\.)?information_schema\.packages\b", re.I)
-_INFER = re.compile(r"\btable\s*\(\s*infer_schema\s*\(\s*location\s*=>\s*(\?|'[^']*')\s*(,[^)]*)?\)\s*\)", re.I)
 _QUOTED_STAGE = re.compile(rf"'@({NAME})((?:/[^'\s]*)?)'")
-_INTEGERS = {"BIGINT", "INTEGER", "SMALLINT", "TINYINT", "UBIGINT", "HUGEINT", "UINTEGER", "USMALLINT", "UTINYINT"}
 
 
 def rewrite(session: Connection, sql: str, params: Any) -> tuple[str, Any]:
     """The statement and its parameters as the parser can take them."""
     sql, params = _identifiers(sql, params)
+    sql, params = staged_files.rewrite(session, sql, params)
     sql = re.sub(r"\bscoped\s+temp(orary)?\b", "TEMPORARY", sql, flags=re.I)
     if "@" in sql:
         sql = _QUOTED_STAGE.sub(lambda m: "@" + ".".join(qualified(session, m[1])) + m[2], sql)
@@ -34,7 +33,7 @@ def rewrite(session: Connection, sql: str, params: Any) -> tuple[str, Any]:
     if "!" in sql:
         sql = models.inline_methods(session, sql)
     sql = _PACKAGES.sub(lambda _: session.register(_packages()), sql)
-    return _infer_schema(session, sql, params)
+    return sql, params
 
 
 def _identifiers(sql: str, params: Any) -> tuple[str, Any]:
@@ -108,47 +107,3 @@ def _packages() -> pa.Table:
             "RUNTIME_VERSION": pa.nulls(len(found), pa.string()),
         }
     )
-
-
-def _infer_schema(session: Connection, sql: str, params: Any) -> tuple[str, Any]:
-    if "infer_schema" not in sql.lower():
-        return sql, params
-    values = list(params or [])
-
-    def infer(match: re.Match[str]) -> str:
-        location = values.pop(0) if match[1] == "?" else match[1].strip("'")
-        if "?" in (match[2] or ""):
-            values.pop(0)  # the file format: Parquet describes itself
-        folder, below, _ = stages.locate(session, location)
-        paths = [str(path) for _, path in stages.files(folder, below)]
-        columns = session.duck.side.execute("DESCRIBE SELECT * FROM read_parquet(?)", [paths]).fetchall()
-        types = [snowflake_type(c[1]) for c in columns]
-        return session.register(
-            pa.table(
-                {
-                    "COLUMN_NAME": [c[0] for c in columns],
-                    "TYPE": types,
-                    "NULLABLE": [True] * len(columns),
-                    "EXPRESSION": [f"$1:{c[0]}::{t}" for c, t in zip(columns, types, strict=True)],
-                    "FILENAMES": [",".join(paths)] * len(columns),
-                    "ORDER_ID": list(range(len(columns))),
-                }
-            )
-        )
-
-    return _INFER.sub(infer, sql), values or None
-
-
-def snowflake_type(duck_type: str) -> str:
-    """Snowflake's name of a DuckDB type."""
-    if duck_type in _INTEGERS:
-        return "NUMBER(38, 0)"
-    if duck_type.startswith("DECIMAL"):
-        return "NUMBER" + duck_type[7:]
-    if "TIME ZONE" in duck_type:
-        return "TIMESTAMP_TZ"
-    if duck_type.startswith("TIMESTAMP"):
-        return "TIMESTAMP_NTZ"
-    simple = {"DOUBLE": "REAL", "FLOAT": "REAL", "VARCHAR": "TEXT", "UUID": "TEXT", "BLOB": "BINARY"}
-    kept = {"BOOLEAN", "DATE", "TIME"}
-    return simple.get(duck_type, duck_type if duck_type in kept else "VARIANT")
