@@ -25,6 +25,7 @@ _KNOWN = (
         r"CHECK constraint failed on table \"(.*?)\" with expression CHECK\(\(length\((.*?)\) <= (\d+)",
         *(100078, "22000", "A text in {0}.{1} is longer than {2} characters and would be truncated"),
     ),
+    (r"(CSV Error on Line: \d+)", 100080, "22000", "{0}: the record does not fit the table or the file format"),
     (r"NOT NULL constraint failed: (\S+)", 100072, "22000", "NULL result in a non-nullable column: {0}"),
     (
         r"(cannot affect the same target row more than once)",

@@ -36,8 +36,8 @@ def escape_comments() -> None:
     if getattr(written, "escapes", False):
         return
 
-    def escaped(catalog: str, schema: str, table: str, comment: str) -> str:
-        return written(catalog, schema, table.replace("'", "''"), comment.replace("'", "''"))
+    def escaped(catalog: str, schema: str, table: str, comment: str | None) -> str:
+        return written(catalog, schema, table.replace("'", "''"), (comment or "").replace("'", "''"))
 
     escaped.escapes = True  # type: ignore[attr-defined]
     info_schema.insert_table_comment_sql = escaped

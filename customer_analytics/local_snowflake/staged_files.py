@@ -216,7 +216,7 @@ def _named_format(session: Connection, name: str | None) -> dict[str, Any]:
 
 
 def _csv(options: dict[str, Any], paths: list[str]) -> str:
-    return csv_files.relation(handle_csv(options), paths, filename=True)
+    return csv_files.relation(handle_csv(options), paths, query=True)
 
 
 def _list(paths: list[str]) -> str:
