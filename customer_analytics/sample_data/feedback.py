@@ -74,7 +74,7 @@ def comment(people: Population, orders: Purchases, period: Period, rng: np.rando
 def training(comments: pd.DataFrame, size: int, rng: np.random.Generator) -> pd.DataFrame:
     """Distinct texts with labels: half of them comments that somebody labelled, half from other shops."""
     writer = Writer(int(rng.integers(2**62)))
-    known = comments[["review_text", "good"]].drop_duplicates(subset=["review_text"], keep=False)
+    known = comments.loc[:, ["review_text", "good"]].drop_duplicates(subset=["review_text"], keep=False)
     half = min(size // 2, len(known))
     rows = known.iloc[np.sort(rng.choice(len(known), half, replace=False))]
     texts = dict(zip(rows["review_text"], rows["good"], strict=True))

@@ -151,7 +151,7 @@ def ad_spend(revenue: np.ndarray, period: Period, rng: np.random.Generator) -> p
     # A few lines were booked in two equal halves: equal lines are legal and add up.
     halves = spend.index.to_numpy() % 97 == 5
     spend["spend"] = spend["spend"].where(~halves, (spend["spend"] / 2).round(2))
-    return pd.concat([spend, spend[halves]]).sort_values(by="date_day", kind="stable").reset_index(drop=True)
+    return pd.concat([spend, spend.loc[halves]]).sort_values(by="date_day", kind="stable").reset_index(drop=True)
 
 
 def _later_channel(size: int, rng: np.random.Generator) -> np.ndarray:
