@@ -6,7 +6,7 @@ upper case in Snowflake. Types are Snowflake's. Times are UTC, without a zone (T
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 INTEGER = "NUMBER(38,0)"
 # Exact to a billionth of a dollar: sums do not depend on the order of rows, so a float's last bit
@@ -32,17 +32,23 @@ class Column:
     parent: str | None = None
     """The "TABLE.column" that should hold every value of this one; a value without parent is a warning."""
     lineage: tuple[str, ...] = ()
+    not_before: str | None = None
+    """The column of the same row that this one must not lie before."""
+    has_letters: bool = False
+    """Whether a value without any letter says nothing, and so breaks the contract."""
 
 
 @dataclass(frozen=True)
 class Table:
-    """One table: what a row means, its columns, and the key that makes a row unique (empty: none)."""
+    """One table: what a row means, its columns, and the key that makes a row unique (empty: rows may repeat)."""
 
     name: str
     group: str
     description: str
     columns: tuple[Column, ...]
     key: tuple[str, ...] = ()
+    contradictions_are_rejected: bool = False
+    """Whether rows of one key that differ elsewhere are all rejected; otherwise the first stays."""
 
     @property
     def column_names(self) -> tuple[str, ...]:
@@ -129,7 +135,7 @@ STG_SUBSCRIPTION_PERIODS = Table(
         _required("subscription_id", INTEGER, "Subscription period"),
         _required("customer_id", INTEGER, "Customer who subscribes", parent=CUSTOMER_PARENT),
         _required("start_date", DATE, "First day"),
-        _c("end_date", DATE, "Day on which it ends; NULL while it runs"),
+        _c("end_date", DATE, "Day on which it ends; NULL while it runs", not_before="start_date"),
         _required("monthly_amount", MONEY, "Dollars per month", minimum=0),
     ),
     key=("subscription_id",),
@@ -142,7 +148,7 @@ STG_SESSIONS = Table(
         _required("session_id", INTEGER, "Session"),
         _required("customer_id", INTEGER, "Customer who visited", parent=CUSTOMER_PARENT),
         _required("started_at", TIMESTAMP, "Start, UTC"),
-        _c("ended_at", TIMESTAMP, "End, UTC"),
+        _c("ended_at", TIMESTAMP, "End, UTC", not_before="started_at"),
         _c("utm_source", TEXT, "Source of the visit"),
         _c("utm_medium", TEXT, "Medium of the visit"),
         _c("utm_campaign", TEXT, "Campaign of the visit"),
@@ -158,6 +164,7 @@ STG_CUSTOMER_CONVERSIONS = Table(
         _required("converted_at", TIMESTAMP, "Moment of the conversion, UTC"),
         _required("revenue", MONEY, "Dollars", minimum=0),
     ),
+    key=("customer_id", "converted_at", "revenue"),
 )
 STG_AD_SPEND = Table(
     "STG_AD_SPEND",
@@ -178,18 +185,20 @@ STG_TWITTER_COMMENTS = Table(
     (
         _required("customer_id", INTEGER, "Customer who commented", parent=CUSTOMER_PARENT),
         _required("date", TIMESTAMP, "Moment of the comment, UTC"),
-        _required("review_text", TEXT, "What was said, literally"),
+        _required("review_text", TEXT, "What was said, literally", has_letters=True),
     ),
+    key=("customer_id", "date", "review_text"),
 )
 STG_COMMENT_TRAINING = Table(
     "STG_COMMENT_TRAINING",
     "sources",
     "One text with its known sentiment, to train on.",
     (
-        _required("review_text", TEXT, "What was said, literally"),
+        _required("review_text", TEXT, "What was said, literally", has_letters=True),
         _required("label", TEXT, "'0' negative, '1' positive", accepted=("0", "1")),
     ),
     key=("review_text",),
+    contradictions_are_rejected=True,
 )
 STG_REJECTED = Table(
     "STG_REJECTED",
@@ -197,7 +206,7 @@ STG_REJECTED = Table(
     "One row or recording that broke its contract, kept literally. Each source replaces its own rows here.",
     (
         _required("source_file", TEXT, "File it came from"),
-        _c("line", INTEGER, "Line of the file (the header is line 1); NULL for a recording or a Parquet row group"),
+        _c("line", INTEGER, "Line of the file (the header is line 1), or row of a Parquet file (from 1); NULL for a recording"),
         _required("table_name", TEXT, "Table that it was meant for"),
         _required("reason", TEXT, "What is wrong with it"),
         _c("row_text", TEXT, "The row as it was"),
@@ -294,7 +303,10 @@ CUSTOMER_CHURN_MONTH = Table(
     "CUSTOMER_CHURN_MONTH",
     "revenue",
     "The month after a customer's last active one, unless a paid period still runs in it.",
-    _carried(_REVENUE_COLUMNS, "CUSTOMER_REVENUE_BY_MONTH"),
+    tuple(
+        replace(c, lineage=(*c.lineage, *_PERIOD)) if c.name == "date_month" else c
+        for c in _carried(_REVENUE_COLUMNS, "CUSTOMER_REVENUE_BY_MONTH")
+    ),
     key=("customer_id",),
 )
 MRR = Table(
@@ -383,6 +395,7 @@ ATTRIBUTION_TOUCHES = Table(
             for m in ATTRIBUTION_MODELS
         ),
     ),
+    key=("session_id", "customer_id", "converted_at", "revenue"),
 )
 CPA_AND_ROAS = Table(
     "CPA_AND_ROAS",
@@ -395,7 +408,12 @@ CPA_AND_ROAS = Table(
             "First day of the month: of the conversion, and of the spend",
             lineage=("ATTRIBUTION_TOUCHES.converted_at", "STG_AD_SPEND.date_day"),
         ),
-        _required("utm_source", TEXT, "Source", lineage=("ATTRIBUTION_TOUCHES.utm_source", "STG_AD_SPEND.utm_source")),
+        _c(
+            "utm_source",
+            TEXT,
+            "Source; NULL for touches whose session names none",
+            lineage=("ATTRIBUTION_TOUCHES.utm_source", "STG_AD_SPEND.utm_source"),
+        ),
         _c(
             "attribution_points",
             FLOAT,

@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from snowflake.snowpark import Column, DataFrame
 
 WINDOW_DAYS = 30
-# Sums of fractions depend on the order of rows in their last bits; a billionth is more than anyone pays.
-SHOWN_DECIMALS = 9
+# Sums of fractions depend on the order of rows in their last bits.
+SHOWN_DECIMALS = 12
 
 
 def _points(index: Column, total: Column) -> dict[str, Column]:

@@ -13,7 +13,7 @@ from customer_analytics.tables import CUSTOMER_CHURN_MONTH, CUSTOMER_REVENUE_BY_
 from customer_analytics.transforms.declared import as_declared, with_columns
 
 if TYPE_CHECKING:
-    from snowflake.snowpark import Column, DataFrame
+    from snowflake.snowpark import Column, DataFrame, Session
 
 
 def _month(day: str | Column) -> Column:
@@ -26,6 +26,15 @@ def _add_months(day: Column, months: Column) -> Column:
     from snowflake.snowpark import functions as f
 
     return f.dateadd("month", months, day).cast("DATE")
+
+
+def _counting_from_zero(session: Session, rows: int) -> DataFrame:
+    """`months_on`: 0, 1, 2, ... Snowflake's sequences may have gaps, so they only give the order."""
+    from snowflake.snowpark import Window
+    from snowflake.snowpark import functions as f
+
+    numbered = session.generator(f.seq8().alias("sequence"), rowcount=rows)
+    return numbered.select((f.row_number().over(Window.order_by("sequence")) - 1).alias("months_on"))
 
 
 def customer_revenue_by_month(periods: DataFrame, as_of: dt.date) -> DataFrame:
@@ -69,11 +78,8 @@ def customer_revenue_by_month(periods: DataFrame, as_of: dt.date) -> DataFrame:
         (f.col("from_month") >= f.col("first_active_month")) & (f.col("from_month") <= f.col("last_active_month"))
     )
     longest = periods.select(f.datediff("month", f.min("start_date"), this_month).alias("longest"))
-    offsets = (
-        periods.session.range(as_of.year * 12 + 12)
-        .to_df("months_on")
-        .join(longest, f.col("months_on") < f.col("longest"))
-        .select("months_on")
+    offsets = _counting_from_zero(periods.session, as_of.year * 12 + 12).join(
+        longest, f.col("months_on") < f.col("longest")
     )
     spread = with_columns(
         alive.join(offsets, f.col("months_on") < f.datediff("month", f.col("from_month"), f.col("until_month"))),
