@@ -206,7 +206,11 @@ STG_REJECTED = Table(
     "One row or recording that broke its contract, kept literally. Each source replaces its own rows here.",
     (
         _required("source_file", TEXT, "File it came from"),
-        _c("line", INTEGER, "Line of the file (the header is line 1), or row of a Parquet file (from 1); NULL for a recording"),
+        _c(
+            "line",
+            INTEGER,
+            "Line of the file (the header is line 1), or row of a Parquet file (from 1); NULL for a recording",
+        ),
         _required("table_name", TEXT, "Table that it was meant for"),
         _required("reason", TEXT, "What is wrong with it"),
         _c("row_text", TEXT, "The row as it was"),

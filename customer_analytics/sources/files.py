@@ -76,7 +76,9 @@ def find(uri: str, name: str) -> SourceFile | None:
             paths = [entry["name"] for entry in filesystem.ls(root, detail=True) if entry["type"] != "directory"]
             found = sorted(p for p in paths if PurePosixPath(p.replace("\\", "/")).name.lower() in wanted)
     except FileNotFoundError as error:
-        raise SourceError(f"SOURCE_URI {shown} is not there: set SOURCE_URI to the folder of the source files") from error
+        raise SourceError(
+            f"SOURCE_URI {shown} is not there: set SOURCE_URI to the folder of the source files"
+        ) from error
     except (OSError, ValueError, ImportError) as error:
         reason = without_credentials(str(error)) or type(error).__name__
         raise SourceError(f"SOURCE_URI {shown} cannot be read ({reason}): check the address and the access") from error
@@ -169,7 +171,9 @@ class _CsvLook:
             self._begin(block)
         if (nul := block.find(b"\x00")) >= 0:
             line = self._line(block, nul)
-            raise SourceError(f"{self.shown} line {line} holds a NUL byte, so it is no CSV text: export it as UTF-8 CSV")
+            raise SourceError(
+                f"{self.shown} line {line} holds a NUL byte, so it is no CSV text: export it as UTF-8 CSV"
+            )
         self._decode(block)
         seam = self._tail + block
         blank = b"\n\n" in seam or b"\n\r\n" in seam or (not self._tail and block.startswith((b"\n", b"\r")))

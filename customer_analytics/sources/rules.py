@@ -79,14 +79,15 @@ def _column_faults(column: Column, raw: str, typed: str) -> list[str]:
     if column.type == TEXT:
         fault(f"strlen({raw}) > {LONGEST_VALUE_BYTES}", "'is longer than 16 MB'")
     else:
-        fault(
-            f"trim({raw}) <> '' AND {typed} IS NULL", f"{shown} || {literal(f' is not {_EXPECTED[column.type]}')}"
-        )
+        fault(f"trim({raw}) <> '' AND {typed} IS NULL", f"{shown} || {literal(f' is not {_EXPECTED[column.type]}')}")
     if column.minimum is not None:
         fault(f"{typed} < {column.minimum}", f"{shown} || {literal(f' is below {column.minimum:g}')}")
     if column.accepted:
         values = ", ".join(map(literal, column.accepted))
-        fault(f"{raw} <> '' AND {typed} NOT IN ({values})", f"{shown} || {literal(' is not one of ' + ', '.join(column.accepted))}")
+        fault(
+            f"{raw} <> '' AND {typed} NOT IN ({values})",
+            f"{shown} || {literal(' is not one of ' + ', '.join(column.accepted))}",
+        )
     if column.has_letters:
         fault(f"trim({raw}) <> '' AND NOT regexp_matches({raw}, '\\p{{L}}')", f"{shown} || ' has no letters'")
     return found

@@ -83,9 +83,7 @@ def stage(file: FetchedFile, table: Table, work: Path) -> StagedSource:
     """Read `file` as `table` and check every row. A file that cannot be the table raises `SourceError`."""
     import duckdb
 
-    connection = duckdb.connect(
-        config={"memory_limit": MEMORY_LIMIT, "temp_directory": str(work / "spill")}
-    )
+    connection = duckdb.connect(config={"memory_limit": MEMORY_LIMIT, "temp_directory": str(work / "spill")})
     try:
         connection.execute("SET TimeZone = 'UTC'")
         extra = _read(connection, file, table)
@@ -139,13 +137,17 @@ def _strict_batches(file: FetchedFile, header: Header) -> pa.RecordBatchReader:
 
     width = len(header.names)
     names = [f"c{i}" for i in range(width)]
-    schema = pa.schema([("line", pa.int64()), ("text", pa.string()), ("error", pa.string())] + [(n, pa.string()) for n in names])
+    schema = pa.schema(
+        [("line", pa.int64()), ("text", pa.string()), ("error", pa.string())] + [(n, pa.string()) for n in names]
+    )
 
     def batch(rows: list[Record]) -> pa.RecordBatch:
         padded = [(r.fields or []) + [None] * (width - len(r.fields or [])) for r in rows]
         columns = [[r.line for r in rows], [r.text for r in rows], [_width_error(r, width) for r in rows]]
         columns += [[p[i] for p in padded] for i in range(width)]
-        return pa.RecordBatch.from_arrays([pa.array(c, f.type) for c, f in zip(columns, schema, strict=True)], schema=schema)
+        return pa.RecordBatch.from_arrays(
+            [pa.array(c, f.type) for c, f in zip(columns, schema, strict=True)], schema=schema
+        )
 
     def batches() -> Iterator[pa.RecordBatch]:
         rows, characters = [], 0
@@ -178,7 +180,9 @@ def _read_parquet(connection: duckdb.DuckDBPyConnection, file: FetchedFile, tabl
         for name, place in places.items():
             kind = described[place][1]
             if kind in ("BLOB", "BIT", "INTERVAL") or kind.startswith(("STRUCT", "MAP", "UNION")) or kind.endswith("]"):
-                raise SourceError(f"{file.source.shown} column {name} is of type {kind}: write it as text, number or time")
+                raise SourceError(
+                    f"{file.source.shown} column {name} is of type {kind}: write it as text, number or time"
+                )
         columns = ", ".join(
             f"CAST({_quoted(described[p][0])} AS VARCHAR) AS c{p}" for p in sorted(set(places.values()))
         )

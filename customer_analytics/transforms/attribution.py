@@ -36,6 +36,24 @@ def _points(index: Column, total: Column) -> dict[str, Column]:
     }
 
 
+def _led_to(sessions: DataFrame, conversions: DataFrame, how: str) -> DataFrame:
+    """Conversions joined with the sessions that led to them; `how` is the join from the conversions' side."""
+    from snowflake.snowpark import functions as f
+
+    visits = sessions.with_column_renamed("customer_id", "visitor_id")
+    in_window = (
+        (f.col("visitor_id") == f.col("customer_id"))
+        & (f.col("started_at") <= f.col("converted_at"))
+        & (f.col("started_at") >= f.dateadd("day", f.lit(-WINDOW_DAYS), f.col("converted_at")))
+    )
+    return conversions.join(visits, in_window, how)
+
+
+def conversions_without_touch(sessions: DataFrame, conversions: DataFrame) -> DataFrame:
+    """The conversions that no session led to, with the columns of STG_CUSTOMER_CONVERSIONS."""
+    return _led_to(sessions, conversions, "leftanti")
+
+
 def attribution_touches(sessions: DataFrame, conversions: DataFrame) -> DataFrame:
     """ATTRIBUTION_TOUCHES: every session that started within the 30 days up to a conversion of its customer.
 
@@ -44,15 +62,9 @@ def attribution_touches(sessions: DataFrame, conversions: DataFrame) -> DataFram
     from snowflake.snowpark import Window
     from snowflake.snowpark import functions as f
 
-    converted = conversions.select(f.col("customer_id").alias("converted_id"), "converted_at", "revenue")
-    led_to = (
-        (f.col("customer_id") == f.col("converted_id"))
-        & (f.col("started_at") <= f.col("converted_at"))
-        & (f.col("started_at") >= f.dateadd("day", f.lit(-WINDOW_DAYS), f.col("converted_at")))
-    )
     conversion = Window.partition_by("customer_id", "converted_at", "revenue")
     touches = with_columns(
-        sessions.join(converted, led_to),
+        _led_to(sessions, conversions, "inner"),
         total_sessions=f.count(f.lit(1)).over(conversion),
         session_index=f.row_number().over(conversion.order_by("started_at", "session_id")),
     )

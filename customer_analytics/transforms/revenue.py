@@ -74,9 +74,7 @@ def customer_revenue_by_month(periods: DataFrame, as_of: dt.date) -> DataFrame:
         last_active_month=_add_months(
             f.max(f.iff(paid, f.col("until_month"), f.lit(None))).over(by_customer), f.lit(-1)
         ),
-    ).filter(
-        (f.col("from_month") >= f.col("first_active_month")) & (f.col("from_month") <= f.col("last_active_month"))
-    )
+    ).filter((f.col("from_month") >= f.col("first_active_month")) & (f.col("from_month") <= f.col("last_active_month")))
     longest = periods.select(f.datediff("month", f.min("start_date"), this_month).alias("longest"))
     offsets = _counting_from_zero(periods.session, as_of.year * 12 + 12).join(
         longest, f.col("months_on") < f.col("longest")

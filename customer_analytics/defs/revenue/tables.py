@@ -1,0 +1,52 @@
+"""Monthly recurring revenue: its level, its churn and its changes."""
+
+from __future__ import annotations
+
+import dagster as dg
+
+from customer_analytics.settings import Settings
+from customer_analytics.table_assets import Measure, SnowparkFrame, table_asset, table_checks
+from customer_analytics.tables import CUSTOMER_CHURN_MONTH, CUSTOMER_REVENUE_BY_MONTH, MRR
+from customer_analytics.transforms import revenue as build
+
+
+@table_asset(CUSTOMER_REVENUE_BY_MONTH, deps=["AS_OF_MONTH"])
+def customer_revenue_by_month(
+    stg_subscription_periods: SnowparkFrame, settings: dg.ResourceParam[Settings]
+) -> SnowparkFrame:
+    return build.customer_revenue_by_month(stg_subscription_periods, settings.reference_date)
+
+
+@table_asset(CUSTOMER_CHURN_MONTH)
+def customer_churn_month(
+    customer_revenue_by_month: SnowparkFrame, stg_subscription_periods: SnowparkFrame
+) -> SnowparkFrame:
+    return build.customer_churn_month(customer_revenue_by_month, stg_subscription_periods)
+
+
+@table_asset(MRR)
+def mrr(customer_revenue_by_month: SnowparkFrame, customer_churn_month: SnowparkFrame) -> SnowparkFrame:
+    return build.mrr(customer_revenue_by_month, customer_churn_month)
+
+
+checks = [
+    *table_checks(CUSTOMER_REVENUE_BY_MONTH),
+    *table_checks(CUSTOMER_CHURN_MONTH),
+    *table_checks(
+        MRR,
+        Measure(
+            "changes_sum_to_the_last_mrr",
+            "Over a customer's life mrr_change sums to their last mrr; counts the customers for whom it does not.",
+            "(SELECT COUNT(*) FROM (SELECT CUSTOMER_ID, SUM(MRR_CHANGE) AS CHANGED, "
+            "MAX(DATE_MONTH) AS LAST_MONTH FROM MRR GROUP BY CUSTOMER_ID) C "
+            "JOIN MRR M ON M.CUSTOMER_ID = C.CUSTOMER_ID AND M.DATE_MONTH = C.LAST_MONTH WHERE M.MRR <> C.CHANGED)",
+            scalar=True,
+        ),
+        Measure(
+            "customers_have_one_row_a_month",
+            "One row per customer and month; counts the rows too many.",
+            "(SELECT COUNT(*) - COUNT(DISTINCT CUSTOMER_ID, DATE_MONTH) FROM MRR)",
+            scalar=True,
+        ),
+    ),
+]

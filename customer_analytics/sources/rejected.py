@@ -1,0 +1,70 @@
+"""STG_REJECTED: rows and recordings that broke their contract. Each source replaces its own."""
+
+from __future__ import annotations
+
+import uuid
+from typing import TYPE_CHECKING, Any
+
+from customer_analytics.snowpark_io.columns import Column
+from customer_analytics.snowpark_io.names import TableName
+from customer_analytics.snowpark_io.upload import upload
+from customer_analytics.tables import STG_REJECTED
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from snowflake.snowpark import Session
+
+
+def ensure_rejected_table(session: Session) -> None:
+    """Make STG_REJECTED where it is missing, so that checks can count in it."""
+    columns = ", ".join(
+        f'"{c.name.upper()}" {c.type}' + ("" if c.nullable else " NOT NULL") for c in STG_REJECTED.columns
+    )
+    session.sql(f"CREATE TABLE IF NOT EXISTS {STG_REJECTED.name} ({columns})").collect()
+
+
+def replace_rejected(session: Session, table_name: str, rejected: pa.Table) -> None:
+    """Replace the rows of `table_name` in STG_REJECTED by `rejected` (its columns, in order), in one transaction.
+
+    Sources that do so at once do not meet: each deletes and inserts its own rows alone.
+    """
+    ensure_rejected_table(session)
+    if rejected.num_rows == 0 and count_rejected(session, table_name) == 0:
+        return
+    names = ", ".join(f'"{c.name.upper()}"' for c in STG_REJECTED.columns)
+    staged = _staged(session, rejected) if rejected.num_rows else None
+    try:
+        session.sql("BEGIN TRANSACTION").collect()
+        session.sql(f"DELETE FROM {STG_REJECTED.name} WHERE TABLE_NAME = ?", params=[table_name]).collect()
+        if staged:
+            session.sql(f"INSERT INTO {STG_REJECTED.name} ({names}) SELECT {names} FROM {staged}").collect()
+        session.sql("COMMIT").collect()
+    except BaseException:
+        session.sql("ROLLBACK").collect()
+        raise
+    finally:
+        if staged:
+            session.sql(f"DROP TABLE IF EXISTS {staged}").collect()
+
+
+def _staged(session: Session, rejected: pa.Table) -> str:
+    """The rows in a temporary table, uploaded before the transaction: it must be short, and hold no DDL."""
+    name = f"STG_REJECTED_{uuid.uuid4().hex.upper()}"
+    database, schema = session.get_current_database(), session.get_current_schema()
+    assert database is not None
+    assert schema is not None
+    table = TableName(database.strip('"'), schema.strip('"'), name)
+    stage = TableName(table.database, table.schema, f"{name}_STAGE")
+    columns = [Column(c.name.upper(), c.type) for c in STG_REJECTED.columns]
+    session.sql(f"CREATE TEMPORARY TABLE {table.sql} ({', '.join(c.definition for c in columns)})").collect()
+    session.sql(f"CREATE TEMPORARY STAGE {stage.sql}").collect()
+    upload(session, rejected, table, columns, stage)
+    session.sql(f"DROP STAGE IF EXISTS {stage.sql}").collect()
+    return table.sql
+
+
+def count_rejected(session: Session, table_name: str) -> int:
+    row: Any = session.sql(
+        f"SELECT COUNT(*) FROM {STG_REJECTED.name} WHERE TABLE_NAME = ?", params=[table_name]
+    ).collect()[0]
+    return int(row[0])
