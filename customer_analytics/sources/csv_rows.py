@@ -33,7 +33,7 @@ class Header:
         folded = [n.strip().lower() for n in self.names]
         return {c.name: folded.index(c.name) for c in table.columns}
 
-    def extra(self, table: Table) -> tuple[str, ...]:
+    def unknown(self, table: Table) -> tuple[str, ...]:
         """The columns that the table does not know; they are not loaded."""
         known = set(table.column_names)
         return tuple(n for n in self.names if n.strip().lower() not in known)

@@ -50,7 +50,9 @@ def _cast(column: Column, text: str) -> str:
         f"CASE WHEN regexp_full_match({text}, {literal(_ZONED)}) "
         f"THEN TRY_CAST({text} AS TIMESTAMPTZ) AT TIME ZONE 'UTC' ELSE TRY_CAST({text} AS TIMESTAMP) END"
     )
-    in_range = f"CASE WHEN ({moment}) BETWEEN TIMESTAMP '0001-01-01' AND TIMESTAMP '9999-12-31 23:59:59.999999' THEN {moment} END"
+    in_range = (
+        f"CASE WHEN ({moment}) >= TIMESTAMP '0001-01-01' AND ({moment}) < TIMESTAMP '10000-01-01' THEN {moment} END"
+    )
     if column.type == TIMESTAMP:
         return in_range
     # A day with a time of day is not cut to the day: that would drop something.

@@ -114,13 +114,13 @@ def _read(connection: duckdb.DuckDBPyConnection, file: FetchedFile, table: Table
     if file.plain and len(header.names) > 1:
         try:
             _check(connection, table, _plain_lines(file, header), places, line=None)
-            return header.extra(table)
+            return header.unknown(table)
         except (duckdb.InvalidInputException, duckdb.ConversionException):
             connection.execute("DROP TABLE IF EXISTS checked")  # a line too many fields: read it with care
     connection.register("given", _strict_batches(file, header))
     _check(connection, table, "given", places, line="line", text="text", error="error")
     connection.unregister("given")
-    return header.extra(table)
+    return header.unknown(table)
 
 
 def _plain_lines(file: FetchedFile, header: Header) -> str:
@@ -192,7 +192,7 @@ def _read_parquet(connection: duckdb.DuckDBPyConnection, file: FetchedFile, tabl
     except duckdb.Error as error:
         reason = str(error).splitlines()[0]
         raise SourceError(f"{file.source.shown} cannot be read as Parquet ({reason}): write it again") from error
-    return header.extra(table)
+    return header.unknown(table)
 
 
 def _quoted(name: str) -> str:
@@ -217,12 +217,13 @@ def _check(
     fields = {c.name: f"c{places[c.name]}" for c in table.columns}
     values = ", ".join(f"{rules.value(c, fields[c.name])} AS {typed[c.name]}" for c in table.columns)
     faults = ", ".join(rules.faults(table, fields, typed))
+    more = "" if text == "text" else f", {text} AS text, CAST({error} AS VARCHAR) AS error"
     # What is wrong with the whole line comes alone: its fields may stand in wrong places.
     connection.execute(
         f"CREATE TEMP TABLE checked AS SELECT {line or 'CAST(NULL AS BIGINT)'} AS line, CAST(text AS VARCHAR) AS text, "
         f"{', '.join(typed.values())}, "
         f"coalesce(error, nullif(concat_ws('; ', {faults}), '')) AS reason FROM "
-        f"(SELECT *{'' if text == 'text' else f', {text} AS text, CAST({error} AS VARCHAR) AS error'}, {values} FROM {raw})"
+        f"(SELECT *{more}, {values} FROM {raw})"
     )
     if line is None:
         connection.execute("ALTER TABLE checked DROP COLUMN line")
@@ -251,7 +252,8 @@ def _reject_repeated(connection: duckdb.DuckDBPyConnection, table: Table) -> Non
         "CREATE TEMP TABLE repeats AS SELECT n.line, CASE WHEN r.variants > 1 "
         f"THEN {rules.literal(f'{name} comes with different values, first on line ')} "
         f"ELSE {rules.literal(f'{name} is repeated, first on line ')} END || r.first_line AS reason "
-        f"FROM numbered n JOIN repeated r ON {same} WHERE n.reason IS NULL AND (n.line > r.first_line OR r.variants > 1)"
+        f"FROM numbered n JOIN repeated r ON {same} "
+        "WHERE n.reason IS NULL AND (n.line > r.first_line OR r.variants > 1)"
     )
     line = "checked.line" if _keeps_lines(connection) else "checked.rowid + 2"
     connection.execute(f"UPDATE checked SET reason = repeats.reason FROM repeats WHERE repeats.line = {line}")
@@ -275,7 +277,8 @@ def _collect_rejects(connection: duckdb.DuckDBPyConnection, file: FetchedFile, t
         )
     elif not _keeps_lines(connection):
         again = (
-            f"(SELECT row_number() OVER () + 1 AS line, text FROM read_csv({path}, auto_detect = false, header = false, "
+            "(SELECT row_number() OVER () + 1 AS line, text "
+            f"FROM read_csv({path}, auto_detect = false, header = false, "
             "skip = 1, delim = '\\x01', quote = '', escape = '', columns = {text: 'VARCHAR'}))"
         )
     else:

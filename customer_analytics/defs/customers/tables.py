@@ -1,7 +1,5 @@
 """Who the customers are and what they ordered."""
 
-from __future__ import annotations
-
 from customer_analytics.table_assets import Measure, SnowparkFrame, table_asset, table_checks
 from customer_analytics.tables import CUSTOMERS, ORDERS
 from customer_analytics.transforms import customers as build

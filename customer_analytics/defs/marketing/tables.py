@@ -1,7 +1,5 @@
 """Which sessions led to conversions, and which advertising pays."""
 
-from __future__ import annotations
-
 import dagster as dg
 
 from customer_analytics.table_assets import Measure, SnowparkFrame, table_asset, table_checks

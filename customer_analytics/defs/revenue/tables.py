@@ -1,7 +1,5 @@
 """Monthly recurring revenue: its level, its churn and its changes."""
 
-from __future__ import annotations
-
 import dagster as dg
 
 from customer_analytics.settings import Settings

@@ -1,7 +1,5 @@
 """The staging tables: each source file, read and checked, as a table."""
 
-from __future__ import annotations
-
 import datetime as dt
 import tempfile
 from pathlib import Path
@@ -67,7 +65,7 @@ def _source_measures(table: Table) -> list[Measure]:
     measures = [
         Measure(
             "rejected_rows_are_few",
-            f"At most MAX_REJECTED_SHARE of the rows of {source} broke the contract; the share of rows in STG_REJECTED.",
+            f"At most MAX_REJECTED_SHARE of {source} broke the contract; the share of its rows in STG_REJECTED.",
             f"(SELECT CASE WHEN {rejected} = 0 THEN 0 ELSE CAST({rejected} AS FLOAT) / ({rejected} + {rows}) END)",
             scalar=True,
             threshold=lambda settings: settings.max_rejected_share,
