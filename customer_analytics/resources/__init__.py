@@ -10,6 +10,7 @@ from customer_analytics.settings import Settings
 def build_resources(settings: Settings) -> dict[str, Any]:
     """Every resource of the code location, by key. Nothing connects, starts or imports heavy clients before use."""
     from customer_analytics.resources.embedder import embedder_from
+    from customer_analytics.resources.vector_store import vector_store_from
     from customer_analytics.resources.warehouse import warehouse_from
     from customer_analytics.snowpark_io import SnowparkIOManager
 
@@ -18,6 +19,7 @@ def build_resources(settings: Settings) -> dict[str, Any]:
         "settings": settings,
         "warehouse": warehouse,
         "embedder": embedder_from(settings),
+        "vector_store": vector_store_from(settings),
         "io_manager": SnowparkIOManager(
             warehouse, database=settings.snowflake_database, schema=settings.snowflake_schema
         ),

@@ -7,7 +7,7 @@ import hashlib
 import json
 import uuid
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, SupportsInt
 
 import pyarrow as pa
 
@@ -72,7 +72,7 @@ def _typed(column: Column, value: Any) -> Any:
             value = value if value.tzinfo else value.replace(tzinfo=dt.UTC)
         elif isinstance(value, dt.date) and pa.types.is_timestamp(wanted):
             value = dt.datetime(value.year, value.month, value.day, tzinfo=dt.UTC)
-        elif value is not None and pa.types.is_integer(wanted) and int(value) == value:
+        elif pa.types.is_integer(wanted) and isinstance(value, SupportsInt) and int(value) == value:
             value = int(value)  # Decimal and numpy's integers
         return pa.scalar(value, wanted).as_py()
     except (pa.ArrowException, TypeError, ValueError, OverflowError) as error:

@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import pyarrow as pa
 
-from customer_analytics.resources.vector_store import ranking, rows
+from customer_analytics.resources.vector_store import ranking
+from customer_analytics.resources.vector_store import rows as objects
 from customer_analytics.resources.vector_store.protocol import And, Filter, In, IsNull, VectorStoreError
 from customer_analytics.tables import Collection
 
@@ -79,15 +80,15 @@ class LanceVectorStore:
     def dimension(self, collection: Collection) -> int:
         return _dimension(self._open(collection).schema)
 
-    def upsert(self, collection: Collection, rows_: pa.Table) -> int:
+    def upsert(self, collection: Collection, rows: pa.Table) -> int:
         dimension = self.dimension(collection)
-        checked = rows.check_rows(collection, dimension, rows_)
+        checked = objects.check_rows(collection, dimension, rows)
         if checked.num_rows == 0:
             return 0
         source = pa.Table.from_arrays(checked.columns, schema=_lance_schema(collection, dimension))
 
         def write() -> None:
-            merge = self._open(collection).merge_insert(rows.ID)
+            merge = self._open(collection).merge_insert(objects.ID)
             merge.when_matched_update_all().when_not_matched_insert_all().execute(source)
 
         self._retry(collection, write)
@@ -97,7 +98,7 @@ class LanceVectorStore:
         deleted = 0
         distinct = list(dict.fromkeys(ids))
         for start in range(0, len(distinct), _IDS_PER_STATEMENT):
-            condition = _sql(In(rows.ID, tuple(distinct[start : start + _IDS_PER_STATEMENT])))
+            condition = _sql(In(objects.ID, tuple(distinct[start : start + _IDS_PER_STATEMENT])))
             deleted += self._retry(collection, lambda c=condition: self._delete(collection, c))
         return deleted
 
@@ -109,7 +110,7 @@ class LanceVectorStore:
         return there
 
     def ids(self, collection: Collection) -> Iterator[str]:
-        for batch in self.scan(collection, [rows.ID], batch_size=10_000):
+        for batch in self.scan(collection, [objects.ID], batch_size=10_000):
             yield from batch.column(0).to_pylist()
 
     def count(self, collection: Collection, where: Filter | None = None) -> int:
@@ -124,7 +125,7 @@ class LanceVectorStore:
         where: Filter | None = None,
         batch_size: int = 1000,
     ) -> Iterator[pa.RecordBatch]:
-        names = rows.names_of(collection, columns, vector=True)
+        names = objects.names_of(collection, columns, vector=True)
         condition = _condition(collection, where)
         with _errors(collection):
             table = self._open(collection)
@@ -144,14 +145,14 @@ class LanceVectorStore:
         where: Filter | None = None,
         columns: Sequence[str] | None = None,
     ) -> pa.Table:
-        names = rows.names_of(collection, columns, vector=False)
+        names = objects.names_of(collection, columns, vector=False)
         table = self._open(collection)
-        query = rows.check_query(collection, _dimension(table.schema), vector, k)
+        query = objects.check_query(collection, _dimension(table.schema), vector, k)
         condition = _condition(collection, where)
-        fetched = list(dict.fromkeys([rows.ID, rows.VECTOR, *names]))
+        fetched = list(dict.fromkeys([objects.ID, objects.VECTOR, *names]))
 
         def fetch(limit: int) -> pa.Table:
-            search: Any = table.search(query, vector_column_name=rows.VECTOR, query_type="vector")
+            search: Any = table.search(query, vector_column_name=objects.VECTOR, query_type="vector")
             # `_distance` is named because leaving it out is announced to change its meaning.
             search = search.distance_type("cosine").bypass_vector_index().limit(limit).select([*fetched, "_distance"])
             found = (search.where(condition, prefilter=True) if condition else search).to_arrow()
@@ -170,11 +171,11 @@ class LanceVectorStore:
     ) -> pa.Table:
         from lancedb.query import MatchQuery
 
-        rows.check_k(k)
-        names = rows.names_of(collection, columns, vector=False)
+        objects.check_k(k)
+        names = objects.names_of(collection, columns, vector=False)
         table = self._open(collection)
         condition = _condition(collection, where)
-        fetched = list(dict.fromkeys([rows.ID, *names]))
+        fetched = list(dict.fromkeys([objects.ID, *names]))
         schema = _plain(table.schema, fetched).append(pa.field("_score", pa.float32()))
 
         def fetch(limit: int) -> pa.Table:
@@ -228,7 +229,7 @@ class LanceVectorStore:
         # Words as Weaviate's: no stemming, no stop words, no folding of accents, long words kept.
         words = FTS(stem=False, remove_stop_words=False, ascii_folding=False, max_token_length=None)
         self._retry(collection, lambda: table.create_index(collection.text, config=words, replace=True))
-        self._retry(collection, lambda: table.create_index(rows.ID, config=BTree(), replace=True))
+        self._retry(collection, lambda: table.create_index(objects.ID, config=BTree(), replace=True))
 
     def _remove_leftovers(self, collection: Collection) -> None:
         """Delete the temporary files of writers that were killed; Lance never looks at them again."""
@@ -271,7 +272,7 @@ def _errors(collection: Collection) -> Iterator[None]:
 
 
 def _lance_schema(collection: Collection, dimension: int) -> pa.Schema:
-    schema = rows.schema_of(collection, dimension)
+    schema = objects.schema_of(collection, dimension)
     return schema.set(0, schema.field(0).with_metadata(_PRIMARY_KEY))
 
 
@@ -281,11 +282,11 @@ def _plain(schema: pa.Schema, names: Sequence[str]) -> pa.Schema:
 
 
 def _dimension(schema: pa.Schema) -> int:
-    return schema.field(rows.VECTOR).type.list_size
+    return schema.field(objects.VECTOR).type.list_size
 
 
 def _condition(collection: Collection, where: Filter | None) -> str | None:
-    checked = rows.check_filter(collection, where)
+    checked = objects.check_filter(collection, where)
     return None if checked is None else _sql(checked)
 
 
