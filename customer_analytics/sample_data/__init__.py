@@ -5,7 +5,6 @@ from customer_analytics.sample_data.generator import (
     DEFAULT_END,
     DEFAULT_SEED,
     generate,
-    make_once,
     true_comments,
     truth,
 )
@@ -17,7 +16,6 @@ __all__ = [
     "DEFAULT_END",
     "DEFAULT_SEED",
     "generate",
-    "make_once",
     "true_comments",
     "truth",
 ]

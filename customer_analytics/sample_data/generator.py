@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -100,27 +98,6 @@ def generate(
         "comment_training": feedback.training_size(customers),
         "customer_calls": len(feedback.scripts()["calls"]),
     }
-
-
-def make_once(out: Path) -> bool:
-    """Make the default sample at `out` unless it is there; whether it was made. Interrupted or at once with
-    another process, `out` is whole or not there at all."""
-    if out.exists():
-        return False
-    out.parent.mkdir(parents=True, exist_ok=True)
-    draft = Path(tempfile.mkdtemp(prefix=f"{out.name}-", dir=out.parent))
-    try:
-        generate(draft)
-        try:
-            draft.rename(out)
-        except OSError:
-            # Another process was first: what it made is the same.
-            if not out.exists():
-                raise
-            return False
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
-    return True
 
 
 def truth(customers: int = DEFAULT_CUSTOMERS, seed: int = DEFAULT_SEED, end: dt.date = DEFAULT_END) -> pd.DataFrame:

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from customer_analytics.sample_data import CHANNELS, generate, make_once, true_comments, truth
+from customer_analytics.sample_data import CHANNELS, generate, true_comments, truth
 from customer_analytics.sample_data.calls.record import FOLDER, file_name
 from customer_analytics.tables import SOURCES, source_name
 
@@ -80,22 +80,28 @@ def test_fewer_customers_than_callers_are_refused(tmp_path: Path) -> None:
     assert not (tmp_path / "tiny").exists()
 
 
-def test_make_once_makes_once_and_leaves_nothing_half_made(tmp_path: Path, monkeypatch) -> None:
+def test_the_default_sample_is_made_once_and_never_half(tmp_path: Path, monkeypatch) -> None:
     from customer_analytics.sample_data import generator
+    from customer_analytics.sample_data.once import ensure_sample
+    from customer_analytics.settings import Settings
 
     def torn(out: Path) -> None:
+        out.mkdir(parents=True)
         (out / "orders.csv").write_text("half")
         raise KeyboardInterrupt
 
+    settings = Settings(customer_analytics_home=tmp_path)
     monkeypatch.setattr(generator, "generate", torn)
     with pytest.raises(KeyboardInterrupt):
-        make_once(tmp_path / "sample")
-    assert not list(tmp_path.glob("sample*"))
+        ensure_sample(settings)
+    assert not Path(settings.sources).exists()
     monkeypatch.setattr(generator, "generate", lambda out: generate(out, 60))
-    assert make_once(tmp_path / "sample") is True
-    before = fingerprints(tmp_path / "sample")
-    assert make_once(tmp_path / "sample") is False
-    assert fingerprints(tmp_path / "sample") == before
+    assert ensure_sample(settings) is True
+    before = fingerprints(Path(settings.sources))
+    assert "orders.csv" in before
+    assert ensure_sample(settings) is False
+    assert fingerprints(Path(settings.sources)) == before
+    assert ensure_sample(settings.model_copy(update={"source_uri": str(tmp_path / "mine")})) is False
 
 
 def test_every_date_lies_in_the_two_years(tmp_path: Path) -> None:
