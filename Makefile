@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 UV_VERSION := 0.13.9
 COMPILE := --override overrides.txt --no-emit-index-url --no-annotate --no-header --python-version 3.11 --universal --quiet
 
-.PHONY: help setup demo run serve lint test lock
+.PHONY: help setup demo run serve lint test docs lock
 .DEFAULT_GOAL := help
 
 help: ## List the targets
@@ -39,6 +39,9 @@ lint: $(VENV)/.setup-dev ## Style and types
 
 test: $(VENV)/.setup-dev ## The fast tests
 	$(BIN)/pytest -m "not heavy"
+
+docs: $(VENV)/.setup ## Write .env.example and the data dictionary anew from the code
+	$(BIN)/python -m customer_analytics.generated_docs
 
 lock: $(VENV)/.setup ## Resolve the dependencies anew, into the lock files (they name no index)
 	$(BIN)/uv pip compile pyproject.toml $(COMPILE) -o requirements.lock

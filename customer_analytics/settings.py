@@ -31,20 +31,30 @@ class Settings(BaseSettings):
     )
 
     # Warehouse: SNOWFLAKE_ACCOUNT selects a real account, otherwise the local Snowflake
-    snowflake_account: str | None = None
-    snowflake_user: str | None = None
-    snowflake_password: SecretStr | None = None
-    snowflake_private_key_path: Path | None = None
-    snowflake_private_key_passphrase: SecretStr | None = None
+    snowflake_account: str | None = Field(
+        default=None, description="Account identifier, such as myorg-account1; setting it selects Snowflake"
+    )
+    snowflake_user: str | None = Field(default=None, description="User of the account")
+    snowflake_password: SecretStr | None = Field(
+        default=None, description="Password, where no key, token or browser is used"
+    )
+    snowflake_private_key_path: Path | None = Field(
+        default=None, description="Private key (PEM, PKCS#8) for key-pair authentication"
+    )
+    snowflake_private_key_passphrase: SecretStr | None = Field(
+        default=None, description="Passphrase of that key, where it has one"
+    )
     snowflake_authenticator: str | None = Field(default=None, description="externalbrowser, oauth, ...")
     snowflake_token: SecretStr | None = Field(
         default=None, description="OAuth access token, with SNOWFLAKE_AUTHENTICATOR=oauth"
     )
-    snowflake_role: str | None = None
-    snowflake_warehouse: str | None = None
-    snowflake_database: str = "CUSTOMER_ANALYTICS"
-    snowflake_schema: str = "ANALYTICS"
-    snowflake_statement_timeout_seconds: int = Field(default=3600, ge=1)
+    snowflake_role: str | None = Field(default=None, description="Role to use; default the user's own")
+    snowflake_warehouse: str | None = Field(default=None, description="Virtual warehouse that computes")
+    snowflake_database: str = Field(default="CUSTOMER_ANALYTICS", description="Database of the tables")
+    snowflake_schema: str = Field(default="ANALYTICS", description="Schema of the tables")
+    snowflake_statement_timeout_seconds: int = Field(
+        default=3600, ge=1, description="A statement that takes longer is cancelled"
+    )
     local_snowflake_idle_minutes: float = Field(
         default=15, gt=0, description="The local Snowflake stops when nobody has been connected for so long"
     )
@@ -54,27 +64,33 @@ class Settings(BaseSettings):
     )
 
     # Vector store: WEAVIATE_URL selects Weaviate, otherwise LanceDB in a folder
-    weaviate_url: str | None = Field(default=None, description="http://host:8080 or https://...")
+    weaviate_url: str | None = Field(
+        default=None, description="http://host:8080 or https://...; setting it selects Weaviate"
+    )
     weaviate_grpc_url: str | None = Field(
         default=None, description="host:50051; default: the host of WEAVIATE_URL, port 50051"
     )
-    weaviate_api_key: SecretStr | None = None
+    weaviate_api_key: SecretStr | None = Field(default=None, description="API key of that Weaviate")
 
     # Models of language and speech
-    embedder: Literal["minilm", "openai"] = "minilm"
+    embedder: Literal["minilm", "openai"] = Field(default="minilm", description="minilm (on this machine) or openai")
     embedding_model: str = Field(default="text-embedding-3-small", description="With EMBEDDER=openai")
     embedding_dimensions: int = Field(default=512, ge=8, description="With EMBEDDER=openai")
-    transcriber: Literal["pocketsphinx", "whisper"] = "pocketsphinx"
-    whisper_model: str = "tiny.en"
-    openai_api_key: SecretStr | None = None
-    openai_base_url: str | None = None
-    chat_model: str = "gpt-4o-mini"
+    transcriber: Literal["pocketsphinx", "whisper"] = Field(
+        default="pocketsphinx", description="pocketsphinx, or whisper (extra `whisper`)"
+    )
+    whisper_model: str = Field(
+        default="tiny.en", description="With TRANSCRIBER=whisper: its model, or the path of a checkpoint"
+    )
+    openai_api_key: SecretStr | None = Field(default=None, description="With it, questions are answered by CHAT_MODEL")
+    openai_base_url: str | None = Field(default=None, description="Another server that speaks OpenAI's API")
+    chat_model: str = Field(default="gpt-4o-mini", description="Model that answers questions")
 
     # Rules
     as_of: dt.date | None = Field(
         default=None, description="The day (UTC) from which everything is seen; default today"
     )
-    ltv_horizon_days: int = Field(default=182, ge=1)
+    ltv_horizon_days: int = Field(default=182, ge=1, description="Days of spend that the lifetime-value model predicts")
     max_rejected_share: float = Field(
         default=0.05, ge=0, le=1, description="Above it, rejected rows block what follows"
     )
@@ -82,12 +98,14 @@ class Settings(BaseSettings):
         0.75, ge=0.5, le=1, description="A sentiment model below it never becomes champion"
     )
     pseudonymise_customers: bool = Field(default=False, description="Names in the PRES_ tables become pseudonyms")
-    seed: int = 20180409
+    seed: int = Field(default=20180409, description="Seed of everything that is drawn at random while training")
 
     # Running
-    executor: Literal["in_process", "multiprocess", "k8s"] = "in_process"
-    dagster_port: int = Field(default=3000, ge=1, le=65535)
-    dashboard_port: int = Field(default=8501, ge=1, le=65535)
+    executor: Literal["in_process", "multiprocess", "k8s"] = Field(
+        default="in_process", description="in_process, multiprocess or k8s"
+    )
+    dagster_port: int = Field(default=3000, ge=1, le=65535, description="Port of the Dagster UI")
+    dashboard_port: int = Field(default=8501, ge=1, le=65535, description="Port of the dashboard")
     dagster_url: str | None = Field(
         default=None, description="Where people reach the Dagster UI; default the local one"
     )
