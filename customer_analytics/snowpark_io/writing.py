@@ -71,9 +71,10 @@ def source_of(
             columns = _frame_columns(obj, declared)
             made.append(f"TABLE IF EXISTS {temporary.sql}")
             session.sql(f"CREATE TEMPORARY TABLE {temporary.sql} ({_definitions(columns)})").collect()
-            made.append(f"STAGE IF EXISTS {stage.sql}")
-            session.sql(f"CREATE TEMPORARY STAGE {stage.sql}").collect()
-            upload(session, obj, temporary, columns, stage)
+            if len(frame_columns(obj)):
+                made.append(f"STAGE IF EXISTS {stage.sql}")
+                session.sql(f"CREATE TEMPORARY STAGE {stage.sql}").collect()
+                upload(session, obj, temporary, columns, stage)
         yield Source(f"SELECT * FROM {temporary.sql}", columns)
     finally:
         for what in reversed(made):
@@ -159,8 +160,10 @@ def _one_query(frame: Any) -> str | None:
 def _frame_columns(frame: Any, declared: Sequence[Column]) -> list[Column]:
     """A frame's columns under its own names, but with the declared types: the upload casts once."""
     columns = frame_columns(frame)
-    if not columns and declared and not len(frame):
-        return list(declared)  # DataFrame(): an empty table of the declared columns
+    if not columns and declared:
+        return [
+            Column(c.name, c.type or "VARCHAR") for c in declared
+        ]  # DataFrame(): an empty table of the declared columns
     wanted = {source.name: target for source, target in projection(columns, declared)}
     return [Column(c.name, wanted[c.name].type) for c in columns]
 

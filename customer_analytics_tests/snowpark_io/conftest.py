@@ -91,14 +91,22 @@ def _struct(rows: pa.Table) -> Any:
     )
 
 
-def write(io: SnowparkIOManager, value: Any, *, partition: str | None = None, name: str = "T", **options: Any) -> Any:
+def write(
+    io: SnowparkIOManager,
+    value: Any,
+    *,
+    partition: str | None = None,
+    name: str = "T",
+    instance: Any = None,
+    **options: Any,
+) -> Any:
     """Materialise an asset that returns `value` (or calls it), and return Dagster's result."""
 
     def body() -> Any:
         return value() if callable(value) else value
 
     asset = dg.asset(name=name, **options)(body)
-    return dg.materialize([asset], resources={"io_manager": io}, partition_key=partition)
+    return dg.materialize([asset], resources={"io_manager": io}, partition_key=partition, instance=instance)
 
 
 def metadata_of(result: Any, name: str = "T") -> dict[str, Any]:
