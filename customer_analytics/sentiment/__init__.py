@@ -1,0 +1,1 @@
+"""The sentiment classifier: pure modelling code. No Dagster, client, clock or environment."""
