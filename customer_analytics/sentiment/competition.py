@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from customer_analytics.sentiment.estimators import (
     BASES,
+    TEXT,
     VECTOR,
     Combination,
     SentimentModel,
+    TextFeatures,
     base_learner,
     log_odds,
     sees,
@@ -19,6 +22,7 @@ from customer_analytics.sentiment.evaluation import Scores, evaluate
 from customer_analytics.sentiment.training_set import TrainingSet
 
 FOLDS = 5
+Folds = list[tuple[np.ndarray, np.ndarray]]
 
 
 @dataclass(frozen=True)
@@ -72,40 +76,47 @@ def fit_best(
 ) -> tuple[SentimentModel, dict[str, Scores], np.ndarray]:
     """The best candidate fitted on the whole pool, all candidates' scores, and its scores out of fold."""
     folds = _folds(pool.labels, seed)
-    names = [base for base in BASES if any(base in candidate.bases for candidate in candidates)]
-    odds = {name: _out_of_fold(name, pool, folds, seed) for name in names}
+    names = tuple(base for base in BASES if any(base in candidate.bases for candidate in candidates))
+    odds = _out_of_fold(names, pool, folds, seed)
     positive = {c.name: _combined(c, odds, pool.labels, folds) for c in candidates}
     scores = {name: evaluate(pool.labels, p) for name, p in positive.items()}
     best = min(candidates, key=lambda c: scores[c.name].log_loss)
     combination = Combination(best.averaged).fit(np.column_stack([odds[b] for b in best.bases]), pool.labels)
-    fitted = {b: base_learner(b, seed).fit(_given(b, pool), pool.labels) for b in best.bases}
-    model = SentimentModel(best.name, fitted, combination, pool.embedding_model, pool.vectors.shape[1])
+    features, fitted = _fit(best.bases, pool, seed)
+    model = SentimentModel(best.name, fitted, features, combination, pool.embedding_model, pool.vectors.shape[1])
     return model, scores, positive[best.name]
 
 
-def _folds(labels: np.ndarray, seed: int) -> list[tuple[np.ndarray, np.ndarray]]:
+def _fit(names: tuple[str, ...], data: TrainingSet, seed: int) -> tuple[TextFeatures | None, dict[str, Any]]:
+    """The base learners fitted on all of `data`; the text's features are made once for all of them."""
+    features = TextFeatures() if any(sees(name) == TEXT for name in names) else None
+    given = {VECTOR: data.vectors, TEXT: features.fit_transform(data.texts) if features else None}
+    width = features.n_words_ if features else 0
+    return features, {n: base_learner(n, seed, width).fit(given[sees(n)], data.labels) for n in names}
+
+
+def _folds(labels: np.ndarray, seed: int) -> Folds:
     from sklearn.model_selection import StratifiedKFold
 
     splits = StratifiedKFold(FOLDS, shuffle=True, random_state=seed).split(np.zeros(len(labels)), labels)
     return [(train, test) for train, test in splits]
 
 
-def _given(base: str, data: TrainingSet) -> np.ndarray:
-    return data.vectors if sees(base) == VECTOR else data.texts
-
-
-def _out_of_fold(base: str, pool: TrainingSet, folds: list[tuple[np.ndarray, np.ndarray]], seed: int) -> np.ndarray:
-    given, odds = _given(base, pool), np.zeros(len(pool))
+def _out_of_fold(names: tuple[str, ...], pool: TrainingSet, folds: Folds, seed: int) -> dict[str, np.ndarray]:
+    """Each base's log-odds for each row, by a model that had not seen the row."""
+    odds = {name: np.zeros(len(pool)) for name in names}
     for train, test in folds:
-        odds[test] = log_odds(
-            base_learner(base, seed).fit(given[train], pool.labels[train]).predict_proba(given[test])[:, 1]
-        )
+        features, fitted = _fit(names, pool.rows(train), seed)
+        given = {
+            VECTOR: pool.vectors[test],
+            TEXT: features.transform(pool.texts[test]) if features else None,
+        }
+        for name, base in fitted.items():
+            odds[name][test] = log_odds(base.predict_proba(given[sees(name)])[:, 1])
     return odds
 
 
-def _combined(
-    candidate: Candidate, odds: dict[str, np.ndarray], labels: np.ndarray, folds: list[tuple[np.ndarray, np.ndarray]]
-) -> np.ndarray:
+def _combined(candidate: Candidate, odds: dict[str, np.ndarray], labels: np.ndarray, folds: Folds) -> np.ndarray:
     """Probabilities out of fold: the combination, too, is learned without the rows that it scores."""
     columns, positive = np.column_stack([odds[base] for base in candidate.bases]), np.zeros(len(labels))
     for train, test in folds:
