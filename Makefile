@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 UV_VERSION := 0.13.9
 COMPILE := --override overrides.txt --no-emit-index-url --no-annotate --no-header --python-version 3.11 --universal --quiet
 
-.PHONY: help setup demo run serve lint test docs lock
+.PHONY: help setup whisper demo run serve lint test docs lock
 .DEFAULT_GOAL := help
 
 help: ## List the targets
@@ -23,6 +23,9 @@ $(VENV)/.setup: requirements.lock pyproject.toml
 $(VENV)/.setup-dev: $(VENV)/.setup requirements-dev.lock
 	@$(BIN)/uv pip install --quiet --no-deps -r requirements-dev.lock
 	@touch $@
+
+whisper: $(VENV)/.setup ## Add OpenAI Whisper for TRANSCRIBER=whisper (several GB: torch)
+	@$(BIN)/uv pip install --quiet -c requirements.lock openai-whisper
 
 demo: run serve ## Build everything from the sample (or SOURCE_URI), then serve it until Ctrl-C
 
