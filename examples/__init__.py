@@ -1,0 +1,1 @@
+"""Small, complete code locations that show the pattern of the project."""

@@ -1,0 +1,1 @@
+"""What does a taxi ride cost? Read `definitions.py` from top to bottom."""
