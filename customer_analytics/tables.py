@@ -763,6 +763,17 @@ PRES_JOURNEYS = Table(
     ),
     key=("path",),
 )
+THEME_CENTROIDS = Table(
+    "THEME_CENTROIDS",
+    "presentation",
+    "One theme: the centre of a cluster of the stored vectors. The next run starts from these, so numbers stay.",
+    (
+        _required("theme_id", INTEGER, "Theme; a number is never given to another theme"),
+        _required("embedding_model", TEXT, "Model of the vectors"),
+        _required("centroid", TEXT, "Unit vector, as a JSON list"),
+    ),
+    key=("theme_id",),
+)
 PRES_THEMES = Table(
     "PRES_THEMES",
     "presentation",
@@ -789,7 +800,8 @@ PRES_THEMES = Table(
             "Mean sentiment of them",
             lineage=("PRED_TWITTER_COMMENTS.sentiment", "PRED_CUSTOMER_CALLS.sentiment"),
         ),
-        _c("passage_1", TEXT, "Most typical passage of the theme"),
+        _required("negative", INTEGER, "Of them, those with sentiment below 0.5", minimum=0),
+        _c("passage_1", TEXT, "Most typical passage of the theme in this month"),
         _c("passage_2", TEXT, "Second most typical"),
         _c("passage_3", TEXT, "Third most typical"),
     ),
