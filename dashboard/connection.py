@@ -1,0 +1,165 @@
+"""One connection to the warehouse for the whole process, and a cache of results that lives as long as the data.
+
+Only `queries.py` imports this. The connector is used, not Snowpark: it fetches Arrow and starts sooner.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import streamlit as st
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from customer_analytics.settings import Settings
+
+TABLES_SEEN_FOR_SECONDS = 10
+"""So long a page may miss that a table was built anew."""
+_MISSING_OBJECT = 2003
+
+
+class NothingBuilt(Exception):
+    """The table is not there yet. The argument is its name."""
+
+
+class WarehouseUnavailable(Exception):
+    """The warehouse cannot be asked; one sentence with the remedy."""
+
+
+class Backends:
+    """The settings and the outside world by role, each made at first use and kept for the process."""
+
+    def __init__(self, settings: Settings, resources: dict[str, Any]) -> None:
+        self.settings = settings
+        self._resources = resources
+        self._lock = threading.Lock()
+        self._connection: Any = None
+
+    def __getitem__(self, role: str) -> Any:
+        return self._resources[role]
+
+    def connection(self) -> Any:
+        with self._lock:
+            if self._connection is None or self._connection.is_closed():
+                self._connection = self["warehouse"].connect(login_timeout=8, network_timeout=60)
+            return self._connection
+
+    def forget_connection(self) -> None:
+        with self._lock, contextlib.suppress(Exception):
+            connection, self._connection = self._connection, None
+            if connection is not None:
+                connection.close(retry=False)
+
+
+@st.cache_resource(show_spinner=False)
+def backends() -> Backends:
+    """Made once per process from the settings; nothing connects here."""
+    from customer_analytics.resources import build_resources
+    from customer_analytics.settings import Settings
+
+    settings = Settings()
+    return Backends(settings, build_resources(settings))
+
+
+@st.cache_resource(show_spinner=False)
+def warm_up() -> threading.Thread:
+    """Import the clients, connect and load the embedder in the background, once, while the first page is drawn."""
+
+    def work(source: Backends) -> None:
+        with contextlib.suppress(Exception):  # whoever needs it later meets the error and shows it
+            source.connection()
+        with contextlib.suppress(Exception):
+            source["embedder"].embed(["warm"])
+
+    thread = threading.Thread(target=partial(work, backends()), name="warm-up", daemon=True)
+    thread.start()
+    return thread
+
+
+def run(sql: str, params: tuple = ()) -> pd.DataFrame:
+    """The result of one query, column names in lower case. Values are bound as `%s`.
+
+    Raises `NothingBuilt` for a missing table and `WarehouseUnavailable` when there is no answer.
+    """
+    from snowflake.connector import errors
+
+    source = backends()
+    for attempt in (1, 2):
+        try:
+            cursor = source.connection().cursor()
+            try:
+                frame = cursor.execute(sql, params or None).fetch_pandas_all()
+            finally:
+                cursor.close()
+        except errors.ProgrammingError as error:
+            if error.errno == _MISSING_OBJECT or "does not exist or not authorized" in str(error.msg):
+                raise NothingBuilt(_object_in(str(error.msg))) from error
+            if attempt == 1 and _is_stale(error):
+                source.forget_connection()
+                continue
+            raise
+        except (errors.Error, OSError) as error:
+            # The server may have stopped when idle, or restarted: one new connection, then it is down.
+            source.forget_connection()
+            if attempt == 2:
+                raise WarehouseUnavailable(_remedy(source.settings)) from error
+        except Exception as error:
+            # Starting the local Snowflake raises its own errors, each one sentence that says what to do.
+            raise WarehouseUnavailable(f"{error} {_remedy(source.settings)}") from error
+        else:
+            frame.columns = [c.lower() for c in frame.columns]
+            return frame
+    raise AssertionError
+
+
+def _is_stale(error: Any) -> bool:
+    """The session is unknown: the server was restarted, or the session expired."""
+    return error.errno in (390104, 390111, 390112, 390114)
+
+
+def _object_in(message: str) -> str:
+    parts = message.split("'")
+    return parts[1].split(".")[-1] if len(parts) > 1 else "a table"
+
+
+def _remedy(settings: Settings) -> str:
+    if settings.snowflake_account:
+        return (
+            f"Snowflake account {settings.snowflake_account} does not answer: check SNOWFLAKE_ACCOUNT, the "
+            "log-in settings and the network with `customer-analytics doctor`."
+        )
+    return (
+        "The local Snowflake does not answer: start it with `customer-analytics warehouse restart`; "
+        f"its log is in {settings.home / 'logs'}."
+    )
+
+
+@st.cache_data(ttl=TABLES_SEEN_FOR_SECONDS, show_spinner=False)
+def table_versions() -> dict[str, str]:
+    """For each table in the schema a text that changes when the table does."""
+    settings = backends().settings
+    frame = run(
+        "select table_name, to_varchar(greatest(coalesce(last_altered, created), created)) as version "
+        "from information_schema.tables where table_schema = %s",
+        (settings.snowflake_schema.upper(),),
+    )
+    return dict(zip(frame["table_name"], frame["version"], strict=True))
+
+
+def read(sql: str, params: tuple = (), tables: tuple[str, ...] = ()) -> pd.DataFrame:
+    """`run`, remembered until one of `tables` changes; a table that is not there raises `NothingBuilt` at once."""
+    versions = table_versions()
+    for table in tables:
+        if table not in versions:
+            raise NothingBuilt(table)
+    return _remembered(sql, params, tuple(versions[t] for t in tables))
+
+
+@st.cache_data(max_entries=400, ttl=3600, show_spinner=False)
+def _remembered(sql: str, params: tuple, versions: tuple[str, ...]) -> pd.DataFrame:
+    del versions  # only part of the key
+    return run(sql, params)

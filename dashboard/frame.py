@@ -1,0 +1,75 @@
+"""What every page shares: its title, the day up to which its data goes, and what it says when there is nothing."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import streamlit as st
+
+from dashboard import formats
+from dashboard.connection import NothingBuilt, WarehouseUnavailable
+
+_VIEWS = Path(__file__).parent / "views"
+_STYLE = Path(__file__).parent / "style.css"
+
+
+def view(name: str) -> Path:
+    """The file of a page, for links."""
+    return _VIEWS / f"{name}.py"
+
+
+@contextmanager
+def page(title: str, question: str) -> Iterator[None]:
+    """Title and the question that the page answers; inside it, what is missing or down is said with its remedy."""
+    st.html(_STYLE)
+    st.title(title, anchor=False)
+    st.caption(question)
+    with explained():
+        yield
+
+
+@contextmanager
+def explained() -> Iterator[None]:
+    """Turns a missing table or a backend that is down into a message that says what to do."""
+    from customer_analytics.resources.vector_store import VectorStoreError
+
+    try:
+        yield
+    except NothingBuilt as missing:
+        nothing_yet(f"{missing} has not been built yet.")
+    except WarehouseUnavailable as error:
+        st.error(f"**The warehouse does not answer.** {error}", icon=":material/cloud_off:")
+        st.button("Try again", icon=":material/refresh:", key="try-again")
+    except VectorStoreError as error:
+        st.error(f"**The vector store does not answer.** {error}", icon=":material/cloud_off:")
+        st.button("Try again", icon=":material/refresh:", key="try-again-vectors")
+
+
+def nothing_yet(what: str, command: str = "make run") -> None:
+    """The empty state: what is missing, and the command that fills it."""
+    with st.container(border=True, horizontal_alignment="center"):
+        st.markdown(f":material/inbox: **Nothing to show yet.** {what}", text_alignment="center")
+        st.markdown(f"`{command}` fills it.", text_alignment="center")
+
+
+def data_up_to(day: dt.date | None, note: str = "") -> None:
+    """The line that says how fresh the page is."""
+    text = f":material/event: Data up to **{formats.day(day)}**" if day else ":material/event: No dated data yet"
+    st.caption(f"{text}{' · ' + note if note else ''}")
+
+
+def open_customer(customer_id: int) -> None:
+    """Go to the customer's page."""
+    st.switch_page(view("customer"), query_params={"customer_id": str(customer_id)})
+
+
+def pages(total: int, size: int, key: str) -> int:
+    """A choice of page for a list of `total` rows; the offset of its first row."""
+    count = max(1, -(-total // size))
+    if count == 1:
+        return 0
+    chosen = st.number_input(f"Page (of {count:,})", 1, count, 1, key=key, width=160)
+    return (int(chosen) - 1) * size

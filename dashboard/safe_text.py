@@ -1,0 +1,73 @@
+"""Text of customers and of models as HTML that shows it literally: nothing in it runs, links or formats."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Iterable
+
+_WORD = re.compile(r"[^\W_]+")
+_CITATION = re.compile(r"\[(\d{1,3})\]")
+
+
+def words_of(query: str) -> list[str]:
+    """The words of a search, lower case, without the shortest."""
+    return [w for w in _WORD.findall(query.lower()) if len(w) > 2 or w.isdigit()]
+
+
+def highlight(text: str, words: Iterable[str]) -> str:
+    """The text, escaped, with every word that begins like one of `words` marked."""
+    stems = sorted({re.escape(_stem(w)) for w in words if w}, key=len, reverse=True)
+    if not stems:
+        return html.escape(text)
+    pattern = re.compile(rf"(?<![^\W_])(?:{'|'.join(stems)})[^\W_]*", re.IGNORECASE)
+    out, end = [], 0
+    for match in pattern.finditer(text):
+        out += [html.escape(text[end : match.start()]), f"<mark>{html.escape(match.group())}</mark>"]
+        end = match.end()
+    return "".join([*out, html.escape(text[end:])])
+
+
+def _stem(word: str) -> str:
+    return re.sub(r"(ing|ed|es|s)$", "", word) if len(word) > 5 else word
+
+
+def excerpt(text: str, words: Iterable[str], length: int = 420) -> tuple[str, bool]:
+    """A part of at most about `length` characters around the first of `words`, and whether anything was left out."""
+    if len(text) <= length:
+        return text, False
+    places = [p for w in words if (p := text.lower().find(_stem(w))) >= 0]
+    start = max(0, min(places, default=0) - length // 3)
+    if start:
+        start = text.find(" ", start) + 1
+    end = text.rfind(" ", start + 1, start + length)
+    end = end if end > start else start + length
+    return ("… " if start else "") + text[start:end] + (" …" if end < len(text) else ""), True
+
+
+def answer_html(text: str, passages: int, anchor: str) -> str:
+    """An answer as HTML: escaped, lines and "- " lists kept, citations [n] up to `passages` as links to `#anchor-n`."""
+    blocks: list[str] = []
+    items: list[str] = []
+
+    def flush() -> None:
+        if items:
+            blocks.append("<ul>" + "".join(f"<li>{i}</li>" for i in items) + "</ul>")
+            items.clear()
+
+    for line in text.splitlines():
+        cited = _CITATION.sub(
+            lambda m: (
+                f'<a class="citation" href="#{anchor}-{m[1]}" target="_self">{m[1]}</a>'
+                if 1 <= int(m[1]) <= passages
+                else m[0]
+            ),
+            html.escape(line.strip(), quote=False),
+        )
+        if line.strip().startswith(("- ", "* ", "• ")):
+            items.append(cited[2:])
+        elif cited:
+            flush()
+            blocks.append(f"<p>{cited}</p>")
+    flush()
+    return '<div class="answer">' + "".join(blocks) + "</div>"

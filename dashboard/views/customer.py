@@ -1,0 +1,218 @@
+"""One customer: profile, orders, subscription, touches, comments and calls with their recordings."""
+
+import pandas as pd
+import streamlit as st
+
+from customer_analytics import tables as T
+from dashboard import formats, queries
+from dashboard.charts import line, show, stacked
+from dashboard.customer_list import day_column, money_column
+from dashboard.downloads import download
+from dashboard.frame import data_up_to, nothing_yet, open_customer, page
+from dashboard.passages import card
+
+
+def ask_for_customer(given: str) -> None:
+    """A search box, and the customers that it finds."""
+    search = st.text_input("Name or number", placeholder="Search customers", icon=":material/search:", key="find")
+    if given:
+        st.warning(f"There is no customer {given}.", icon=":material/person_off:")
+    found = queries.find_customers(search)
+    if not len(found):
+        nothing_yet("No customer matches." if search else "There is no customer in the sources (customers).")
+    for column, row in zip(st.columns(4) * 5, found.itertuples(), strict=False):
+        label = formats.name(row.first_name, row.last_name, row.customer_id)
+        if column.button(f"{label} · {row.customer_id}", key=f"open-{row.customer_id}", width="stretch"):
+            open_customer(row.customer_id)
+
+
+def show_profile(customer: pd.Series, sentiment: pd.DataFrame, ltv: pd.DataFrame, mrr: pd.DataFrame) -> None:
+    """The customer's figures."""
+    prediction = ltv.iloc[0] if len(ltv) else None
+    feeling = sentiment.iloc[0] if len(sentiment) else None
+    latest = mrr.iloc[0] if len(mrr) else None
+    columns = st.columns(4)
+    columns[0].metric(
+        "Paid to date",
+        formats.money(customer["customer_lifetime_value"]),
+        f"{formats.number(customer['number_of_orders'])} orders",
+        delta_color="off",
+        delta_arrow="off",
+        border=True,
+    )
+    columns[1].metric(
+        f"Predicted, {prediction['horizon_days']} days" if prediction is not None else "Predicted",
+        formats.money(prediction["predicted_ltv"]) if prediction is not None else formats.NOTHING,
+        f"{formats.money(prediction['p10'])} to {formats.money(prediction['p90'])}" if prediction is not None else None,
+        delta_color="off",
+        delta_arrow="off",
+        border=True,
+    )
+    columns[2].metric(
+        "MRR",
+        formats.money(latest["mrr"]) if latest is not None else formats.NOTHING,
+        ("active" if latest["is_active"] else f"ended {formats.month(latest['date_month'])}")
+        if latest is not None
+        else "never subscribed",
+        delta_color="off",
+        delta_arrow="off",
+        border=True,
+    )
+    columns[3].metric(
+        "Sentiment",
+        formats.percent(feeling["sentiment_score"]) if feeling is not None else formats.NOTHING,
+        f"comments {formats.percent(feeling['comments_sentiment'])}, calls {formats.percent(feeling['calls_sentiment'])}"
+        if feeling is not None
+        else "no comment or call",
+        delta_color="off",
+        delta_arrow="off",
+        border=True,
+    )
+
+
+def show_calls(calls: pd.DataFrame, scores: pd.DataFrame) -> None:
+    """Each call with player and transcript, the unhappiest first."""
+    scored = calls.merge(scores[["call_id", "sentiment"]], on="call_id", how="left") if len(scores) else calls
+    if "sentiment" in scored:
+        scored = scored.sort_values("sentiment", na_position="last")
+    for _, call in scored.iterrows():
+        with st.container(border=True):
+            st.html(
+                card(
+                    {
+                        "kind": "call",
+                        "customer_id": call["customer_id"],
+                        "text": call["transcript"] or "(nothing was understood)",
+                        "sentiment": call.get("sentiment"),
+                    },
+                    link=False,
+                    score=f"{call['call_id']} · {formats.duration(call['duration_seconds'])}",
+                )
+            )
+            suffix = str(call["relative_path"]).rsplit(".", 1)[-1].lower()
+            formats_ = {"mp3": "audio/mpeg", "m4a": "audio/mp4", "ogg": "audio/ogg", "flac": "audio/flac"}
+            st.audio(queries.call_link(call["relative_path"]), format=formats_.get(suffix, "audio/wav"))
+
+
+def show_customer(customer_id: int, customer: pd.Series) -> None:
+    """The whole page of one customer."""
+    orders = queries.of_customer(T.ORDERS, customer_id, "order_date")
+    mrr = queries.of_customer(T.MRR, customer_id, "date_month")
+    touches = queries.of_customer(T.ATTRIBUTION_TOUCHES, customer_id, "started_at")
+    comments = queries.of_customer(T.PRED_TWITTER_COMMENTS, customer_id, "sentiment", descending=False)
+    calls = queries.of_customer(T.CALL_TRANSCRIPTS, customer_id, "call_id", limit=50)
+    show_profile(
+        customer,
+        queries.of_customer(T.PRES_SENTIMENT, customer_id, "customer_id"),
+        queries.of_customer(T.PRED_CUSTOMER_LTV, customer_id, "customer_id"),
+        mrr,
+    )
+    happened, said, called = st.tabs(
+        [
+            "Orders and subscription",
+            f"Comments ({len(comments)}{'+' if len(comments) == 500 else ''})",
+            f"Calls ({len(calls)})",
+        ]
+    )
+    with happened:
+        left, right = st.columns(2)
+        with left:
+            st.subheader("Orders", anchor=False)
+            if len(orders):
+                dated = orders.assign(amount=orders["amount"].astype(float), status=orders["status"].fillna("unknown"))
+                show(
+                    stacked(dated, "order_date", "amount", "status", "Dollars", height=220),
+                    "Orders by month and status",
+                )
+                st.dataframe(
+                    orders[["order_date", "status", "amount"]],
+                    hide_index=True,
+                    column_config={
+                        "order_date": day_column("Day"),
+                        "status": "Status",
+                        "amount": money_column("Dollars"),
+                    },
+                    height=min(38 + 35 * len(orders), 280),
+                )
+            else:
+                st.caption("No orders.")
+        with right:
+            st.subheader("Subscription", anchor=False)
+            if len(mrr):
+                monthly = mrr.assign(mrr=mrr["mrr"].astype(float))
+                show(line(monthly, "date_month", "mrr", "MRR, dollars", height=220), "MRR by month")
+                changes = mrr[mrr["change_category"].notna()]
+                st.dataframe(
+                    changes[["date_month", "change_category", "mrr_change", "mrr"]],
+                    hide_index=True,
+                    column_config={
+                        "date_month": st.column_config.DateColumn("Month", format="MMM YYYY"),
+                        "change_category": "Change",
+                        "mrr_change": money_column("By"),
+                        "mrr": money_column("To"),
+                    },
+                    height=min(38 + 35 * max(1, len(changes)), 280),
+                )
+            else:
+                st.caption("Never subscribed.")
+        st.subheader("Touches before conversions", anchor=False)
+        if len(touches):
+            st.dataframe(
+                touches[
+                    [
+                        "started_at",
+                        "utm_source",
+                        "utm_medium",
+                        "utm_campaign",
+                        "converted_at",
+                        "revenue",
+                        "linear_points",
+                    ]
+                ],
+                hide_index=True,
+                column_config={
+                    "started_at": st.column_config.DatetimeColumn("Session", format="D MMM YYYY, HH:mm"),
+                    "utm_source": "Source",
+                    "utm_medium": "Medium",
+                    "utm_campaign": "Campaign",
+                    "converted_at": st.column_config.DatetimeColumn("Conversion", format="D MMM YYYY, HH:mm"),
+                    "revenue": money_column("Revenue"),
+                    "linear_points": st.column_config.NumberColumn("Share, linear", format="percent"),
+                },
+            )
+        else:
+            st.caption("No session led to a conversion.")
+    with said:
+        if len(comments):
+            happiest = st.toggle("Happiest first", False, key="happiest")
+            ordered = comments.iloc[::-1] if happiest else comments
+            rows = ordered.head(20).rename(columns={"review_text": "text"}).to_dict("records")
+            st.html("".join(card({**row, "kind": "comment"}, link=False) for row in rows))
+            if len(comments) > 20:
+                st.caption(f"20 of {len(comments)} comments; the download holds the rest.")
+            download(lambda: comments[["date", "review_text", "sentiment"]], f"comments-{customer_id}")
+        else:
+            st.caption("No comments.")
+    with called:
+        if len(calls):
+            show_calls(calls, queries.of_customer(T.PRED_CUSTOMER_CALLS, customer_id, "call_id", limit=50))
+        else:
+            st.caption("No recorded calls.")
+
+
+given = str(st.query_params.get("customer_id", "")).strip()
+with page("Customer", "One customer, from every side."):
+    number = int(given) if given.isdecimal() and len(given) < 19 else None
+    customer = queries.customer(number) if number is not None else None
+    if number is None or customer is None:
+        ask_for_customer(given)
+        st.stop()
+    top, back = st.columns([4, 1], vertical_alignment="center")
+    shown = formats.name(customer["first_name"], customer["last_name"], number)
+    # The name is data: shown by a widget that takes it literally, not as Markdown.
+    top.text(f"{shown} · customer {number}")
+    if back.button("Another customer", icon=":material/search:", width="stretch"):
+        del st.query_params["customer_id"]
+        st.rerun()
+    data_up_to(queries.data_up_to("ORDERS.order_date", "MRR.date_month", "PRED_TWITTER_COMMENTS.date"))
+    show_customer(number, customer)

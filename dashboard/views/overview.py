@@ -1,0 +1,66 @@
+"""The morning's first look: one line of figures for each team, and where to go on."""
+
+import streamlit as st
+
+from dashboard import formats, queries
+from dashboard.charts import line, movement_bars, show
+from dashboard.frame import data_up_to, explained, page, view
+
+with page("GroundTruth", "Who the customers are, what they are worth, how they feel, and which advertising pays."):
+    data_up_to(queries.data_up_to("ORDERS.order_date", "ATTRIBUTION_TOUCHES.converted_at", "MRR.date_month"))
+
+    months = queries.mrr_months()
+    if len(months):
+        # The latest month with revenue: the month after it only holds what churned.
+        running = months[months["mrr"] > 0]
+        now = running.iloc[-1] if len(running) else months.iloc[-1]
+        before = running.iloc[-2] if len(running) > 1 else None
+        columns = st.columns(4)
+        columns[0].metric(
+            f"MRR, {formats.month(now['date_month'])}",
+            formats.money(now["mrr"]),
+            None if before is None else formats.money(now["mrr"] - before["mrr"]),
+            border=True,
+            chart_data=running["mrr"].tail(24).astype(float).tolist(),
+            chart_type="area",
+        )
+        columns[1].metric("Paying subscribers", formats.number(now["customers"]), border=True)
+        with explained():
+            risk = queries.at_risk_totals()
+            columns[2].metric(
+                "Value at risk",
+                formats.money(risk["value_at_risk"]),
+                f"{risk['customers']:,} customers",
+                "off",
+                border=True,
+            )
+        with explained():
+            values = queries.clv_totals()
+            columns[3].metric(
+                "Mean sentiment of buyers",
+                formats.percent(values["sentiment"]),
+                f"{values['customers']:,} customers",
+                "off",
+                border=True,
+            )
+        left, right = st.columns(2)
+        with left:
+            st.subheader("MRR", anchor=False)
+            show(line(running, "date_month", "mrr", "MRR, dollars"), "Monthly recurring revenue over time")
+        with right:
+            st.subheader("What moved it", anchor=False)
+            show(movement_bars(queries.mrr_movements(), 240), "Changes of MRR by category and month")
+
+    st.subheader("Where to go on", anchor=False)
+    for column, (name, label, icon) in zip(
+        st.columns(4),
+        [
+            ("ad_spend", "Which advertising pays", ":material/ads_click:"),
+            ("at_risk", "Who may leave", ":material/warning:"),
+            ("themes", "What people talk about", ":material/forum:"),
+            ("ask", "Ask what customers said", ":material/chat:"),
+        ],
+        strict=True,
+    ):
+        with column.container(border=True):
+            st.page_link(view(name), label=label, icon=icon)

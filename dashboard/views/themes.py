@@ -1,0 +1,111 @@
+"""What customers talk about: themes, how they feel about them, and how that changes."""
+
+import html
+
+import streamlit as st
+
+from dashboard import formats, queries
+from dashboard.charts import show
+from dashboard.downloads import download
+from dashboard.frame import data_up_to, nothing_yet, page
+from dashboard.passages import sentiment_pill
+from dashboard.safe_text import excerpt
+
+ORDERS = {"size": "Most mentioned", "complaints": "Most complained about", "praise": "Most praised"}
+
+with page("Themes", "What customers complain about and praise, found by the likeness of what they say."):
+    themes = queries.themes()
+    data_up_to(queries.data_up_to("PRES_THEMES.date_month"), "by month")
+    if not len(themes):
+        nothing_yet("There is no comment or call in the sources (twitter_comments, customer_calls).")
+        st.stop()
+    themes["total"] = themes["comments"] + themes["calls"]
+    themes["complaints"] = themes["negative"] / themes["total"]
+    order = st.segmented_control(
+        "Order", list(ORDERS), format_func=ORDERS.__getitem__, default="size", required=True, key="order"
+    )
+    column, ascending = {"complaints": ("mean_sentiment", True), "praise": ("mean_sentiment", False)}.get(
+        order or "", ("total", False)
+    )
+    themes = themes.sort_values([column, "theme_id"], ascending=[ascending, True]).reset_index(drop=True)
+    import altair as alt
+
+    chart = (
+        alt.Chart(themes)
+        .mark_bar(cornerRadiusEnd=3)
+        .encode(
+            y=alt.Y("label:N", sort=None, title=None, axis=alt.Axis(labelLimit=240)),
+            x=alt.X("total:Q", title="Comments and calls"),
+            color=alt.Color(
+                "mean_sentiment:Q",
+                title="Sentiment",
+                scale=alt.Scale(domain=[0.2, 0.5, 0.8], range=["#e05260", "#dfa23c", "#14a394"], clamp=True),
+                legend=alt.Legend(format="%", orient="top", gradientLength=160),
+            ),
+            tooltip=[
+                alt.Tooltip("label:N", title="Theme"),
+                alt.Tooltip("comments:Q", format=","),
+                alt.Tooltip("calls:Q"),
+                alt.Tooltip("mean_sentiment:Q", format=".0%", title="Mean sentiment"),
+                alt.Tooltip("complaints:Q", format=".0%", title="Negative"),
+            ],
+        )
+        .properties(height=alt.Step(24))
+    )
+    show(chart, "Themes by number of comments and calls, coloured by sentiment")
+
+    labels = dict(zip(themes["theme_id"], themes["label"], strict=True))
+    theme_id = st.selectbox("Theme", list(labels), format_func=labels.__getitem__, key="theme")
+    chosen = themes[themes["theme_id"] == theme_id].iloc[0]
+    months = queries.theme_months(theme_id)
+    columns = st.columns(4)
+    columns[0].metric("Comments", formats.number(chosen["comments"]), border=True)
+    columns[1].metric("Calls", formats.number(chosen["calls"]), border=True)
+    columns[2].metric("Mean sentiment", formats.percent(chosen["mean_sentiment"]), border=True)
+    columns[3].metric("Negative", formats.percent(chosen["complaints"]), border=True)
+    dated = months[months["date_month"].notna()].copy()
+    if len(dated):
+        dated["positive"] = dated["comments"] + dated["calls"] - dated["negative"]
+        long = dated.melt("date_month", ["positive", "negative"], "feeling", "count")
+        show(
+            alt.Chart(long)
+            .mark_bar()
+            .encode(
+                x=alt.X(
+                    "yearmonth(date_month):O",
+                    title=None,
+                    axis=alt.Axis(format="%b %Y", labelAngle=0, labelOverlap=True),
+                ),
+                y=alt.Y("sum(count):Q", title="Comments"),
+                color=alt.Color(
+                    "feeling:N",
+                    title=None,
+                    scale=alt.Scale(domain=["positive", "negative"], range=["#14a394", "#e05260"]),
+                    legend=alt.Legend(orient="top"),
+                ),
+                tooltip=[
+                    alt.Tooltip("yearmonth(date_month):T", format="%b %Y", title="Month"),
+                    "feeling:N",
+                    "sum(count):Q",
+                ],
+            )
+            .properties(height=220),
+            "Comments of the theme by month and feeling",
+        )
+    st.subheader("In customers' words", anchor=False)
+    cards = []
+    for row in months.head(3).to_dict("records"):
+        when = (
+            formats.month(row["date_month"])
+            if row["date_month"] == row["date_month"] and row["date_month"]
+            else "Calls"
+        )
+        for text in (row["passage_1"], row["passage_2"], row["passage_3"]):
+            if isinstance(text, str):
+                part, _ = excerpt(text, [])
+                cards.append(
+                    f'<div class="card"><p>{html.escape(part)}</p><div class="meta"><span>{when}</span>'
+                    f"<span>theme in this month</span>{sentiment_pill(row['mean_sentiment'])}</div></div>"
+                )
+    st.html("".join(cards[:6]))
+    download(lambda: themes[["theme_id", "label", "comments", "calls", "negative", "mean_sentiment"]], "themes")
