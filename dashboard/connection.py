@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
+from customer_analytics.tables import PRES_HEALTH
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -140,14 +142,22 @@ def _remedy(settings: Settings) -> str:
 
 @st.cache_data(ttl=TABLES_SEEN_FOR_SECONDS, show_spinner=False)
 def table_versions() -> dict[str, str]:
-    """For each table in the schema a text that changes when the table does."""
-    settings = backends().settings
+    """For each table in the schema a text that changes when the table does.
+
+    Snowflake knows when a table was last altered. The local Snowflake does not, so the number of rows
+    and the latest build in PRES_HEALTH, which every run keeps, are part of it.
+    """
+    schema = backends().settings.snowflake_schema.upper()
     frame = run(
-        "select table_name, to_varchar(greatest(coalesce(last_altered, created), created)) as version "
+        "select table_name, to_varchar(last_altered) || '/' || coalesce(to_varchar(row_count), '') as version "
         "from information_schema.tables where table_schema = %s",
-        (settings.snowflake_schema.upper(),),
+        (schema,),
     )
-    return dict(zip(frame["table_name"], frame["version"], strict=True))
+    versions = dict(zip(frame["table_name"], frame["version"], strict=True))
+    if PRES_HEALTH.name in versions:
+        built = run(f"select to_varchar(max(built_at)) as built_at from {PRES_HEALTH.name}")["built_at"].iloc[0]
+        versions = {table: f"{version}/{built}" for table, version in versions.items()}
+    return versions
 
 
 def read(sql: str, params: tuple = (), tables: tuple[str, ...] = ()) -> pd.DataFrame:
@@ -159,7 +169,7 @@ def read(sql: str, params: tuple = (), tables: tuple[str, ...] = ()) -> pd.DataF
     return _remembered(sql, params, tuple(versions[t] for t in tables))
 
 
-@st.cache_data(max_entries=400, ttl=3600, show_spinner=False)
+@st.cache_data(max_entries=400, ttl=300, show_spinner=False)
 def _remembered(sql: str, params: tuple, versions: tuple[str, ...]) -> pd.DataFrame:
     del versions  # only part of the key
     return run(sql, params)

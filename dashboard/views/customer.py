@@ -61,7 +61,8 @@ def show_profile(customer: pd.Series, sentiment: pd.DataFrame, ltv: pd.DataFrame
     columns[3].metric(
         "Sentiment",
         formats.percent(feeling["sentiment_score"]) if feeling is not None else formats.NOTHING,
-        f"comments {formats.percent(feeling['comments_sentiment'])}, calls {formats.percent(feeling['calls_sentiment'])}"
+        f"comments {formats.percent(feeling['comments_sentiment'])}, "
+        f"calls {formats.percent(feeling['calls_sentiment'])}"
         if feeling is not None
         else "no comment or call",
         delta_color="off",
