@@ -12,11 +12,9 @@ from dashboard.connection import NothingBuilt, backends, read
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
-    import pyarrow as pa
 
-FUSED = 50
-"""Reciprocal rank fusion looks at so many of each list."""
-_RRF = 60
+_AT_LEAST = 50
+"""So many are fetched even for a shorter list, since sentiment is known to the warehouse alone."""
 _SCORED = {"comment": T.PRED_TWITTER_COMMENTS, "call": T.PRED_CUSTOMER_CALLS}
 _COLLECTIONS = {"comment": T.CUSTOMER_COMMENT, "call": T.CUSTOMER_CALL}
 MODES = ("hybrid", "vector", "keyword")
@@ -54,7 +52,7 @@ def search(query: str, mode: str, conditions: Conditions, k: int = 20) -> pd.Dat
         if not backends()["vector_store"].exists(_COLLECTIONS[kind]):
             continue
         found_any = True
-        parts.append(_search_one(kind, query, vector, mode, conditions, max(wanted, FUSED)))
+        parts.append(_search_one(kind, query, vector, mode, conditions, max(wanted, _AT_LEAST) if by_sentiment else k))
     if not found_any and conditions.kinds == ("comment", "call") and not (conditions.since or conditions.until):
         raise NothingBuilt(T.CUSTOMER_COMMENT.name)
     parts = [p for p in parts if len(p)]
@@ -70,47 +68,22 @@ def search(query: str, mode: str, conditions: Conditions, k: int = 20) -> pd.Dat
 def _search_one(
     kind: str, query: str, vector: np.ndarray | None, mode: str, conditions: Conditions, k: int
 ) -> pd.DataFrame:
+    from customer_analytics.resources.vector_store import hybrid
+
     store, collection = backends()["vector_store"], _COLLECTIONS[kind]
     columns = ["id", "customer_id", collection.text, *(["date"] if kind == "comment" else [])]
     where = _filter(kind, conditions)
-    near = keyword = None
-    if mode != "keyword":
-        near = store.near(collection, vector, k, where, columns)
-    if mode != "vector":
-        keyword = store.keyword(collection, query, k, where, columns)
-    if near is None:
-        frame = _frame(keyword, "score")
-    elif keyword is None:
-        frame = _frame(near, "distance")
-        frame["score"] = 1 - frame["score"]
+    if mode == "vector":
+        frame = store.near(collection, vector, k, where, columns).to_pandas()
+        frame["score"] = 1 - frame["distance"]
+    elif mode == "keyword":
+        frame = store.keyword(collection, query, k, where, columns).to_pandas()
     else:
-        frame = _fuse(_frame(near, "distance"), _frame(keyword, "score"))
-    frame["kind"] = kind
-    frame = frame.rename(columns={collection.text: "text"})
+        frame = hybrid(store, collection, query, vector, k, where, columns).to_pandas()
+    frame = frame.assign(kind=kind, id=frame["id"].astype(str)).rename(columns={collection.text: "text"})
     if kind == "call":
         frame["date"] = None
     return frame
-
-
-def _frame(table: pa.Table | None, score: str) -> pd.DataFrame:
-    assert table is not None
-    frame = table.to_pandas().rename(columns={score: "score"})
-    frame["score"] = frame["score"].astype(float)
-    return frame
-
-
-def _fuse(near: pd.DataFrame, keyword: pd.DataFrame) -> pd.DataFrame:
-    """Reciprocal rank fusion of the best 50 of each: the sum of 1 / (60 + rank), ties by id."""
-    import pandas as pd
-
-    ranked = [
-        part.head(FUSED).assign(score=[1 / (_RRF + r) for r in range(1, min(len(part), FUSED) + 1)])
-        for part in (near, keyword)
-    ]
-    both = pd.concat([r for r in ranked if len(r)] or [near.head(0)], ignore_index=True)
-    total = both.groupby("id")["score"].sum()
-    fused = both.drop_duplicates("id").drop(columns="score")
-    return fused.assign(score=fused["id"].map(total))
 
 
 def _filter(kind: str, conditions: Conditions) -> Any:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
+from customer_analytics.defs.presentation.health import health_is_kept_after_failure
 from customer_analytics.settings import Settings
 from customer_analytics.tables import SOURCES, source_name
 
@@ -127,7 +128,7 @@ follow_changes = dg.AutomationConditionSensorDefinition(
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Rebuilds what follows a change, and stops behind a failed blocking check.",
 )
-SENSORS = [sources_changed, failed_run_is_posted, follow_changes]
+SENSORS = [sources_changed, failed_run_is_posted, health_is_kept_after_failure, follow_changes]
 
 
 def follows_its_inputs(spec: dg.AssetSpec) -> dg.AssetSpec:

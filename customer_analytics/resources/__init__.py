@@ -9,6 +9,7 @@ from customer_analytics.settings import Settings
 
 def build_resources(settings: Settings) -> dict[str, Any]:
     """Every resource of the code location, by key. Nothing connects, starts or imports heavy clients before use."""
+    from customer_analytics.resources.chat import chat_from
     from customer_analytics.resources.embedder import embedder_from
     from customer_analytics.resources.model_registry import model_registry_from
     from customer_analytics.resources.vector_store import vector_store_from
@@ -22,6 +23,7 @@ def build_resources(settings: Settings) -> dict[str, Any]:
         "embedder": embedder_from(settings),
         "model_registry": model_registry_from(settings, warehouse),
         "vector_store": vector_store_from(settings),
+        "chat": chat_from(settings),
         "io_manager": SnowparkIOManager(
             warehouse, database=settings.snowflake_database, schema=settings.snowflake_schema
         ),
