@@ -46,10 +46,9 @@ def _cast(column: Column, text: str) -> str:
         return f"TRY_CAST(split_part({text}, '.', 1) AS BIGINT)"
     if column.type == MONEY:  # beyond nine decimals it is rounded: what a float's print adds
         return f"TRY_CAST({text} AS DECIMAL(28,9))"
-    moment = (
-        f"CASE WHEN regexp_full_match({text}, {literal(_ZONED)}) "
-        f"THEN TRY_CAST({text} AS TIMESTAMPTZ) AT TIME ZONE 'UTC' ELSE TRY_CAST({text} AS TIMESTAMP) END"
-    )
+    zoned = f"TRY_CAST(regexp_replace({text}, ' ([+-])', '\\1') AS TIMESTAMPTZ) AT TIME ZONE 'UTC'"
+    has_zone = f"regexp_full_match({text}, {literal(_ZONED)})"
+    moment = f"CASE WHEN {has_zone} THEN {zoned} ELSE TRY_CAST({text} AS TIMESTAMP) END"
     in_range = (
         f"CASE WHEN ({moment}) >= TIMESTAMP '0001-01-01' AND ({moment}) < TIMESTAMP '10000-01-01' THEN {moment} END"
     )

@@ -142,7 +142,7 @@ def _strict_batches(file: FetchedFile, header: Header) -> pa.RecordBatchReader:
     )
 
     def batch(rows: list[Record]) -> pa.RecordBatch:
-        padded = [(r.fields or []) + [None] * (width - len(r.fields or [])) for r in rows]
+        padded = [((r.fields or []) + [None] * width)[:width] for r in rows]
         columns = [[r.line for r in rows], [r.text for r in rows], [_width_error(r, width) for r in rows]]
         columns += [[p[i] for p in padded] for i in range(width)]
         return pa.RecordBatch.from_arrays(
@@ -164,7 +164,8 @@ def _strict_batches(file: FetchedFile, header: Header) -> pa.RecordBatchReader:
 
 
 def _width_error(record: Record, width: int) -> str | None:
-    if record.fields is not None and len(record.fields) > width:
+    """More fields than columns are an error, unless the surplus is empty, as spreadsheets leave it."""
+    if record.fields is not None and any(record.fields[width:]):
         return f"it has {len(record.fields)} fields, the header {width}"
     return record.error
 

@@ -1,0 +1,114 @@
+"""A file that cannot be its table raises one sentence with the file, the place and the remedy."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from customer_analytics.sources import SourceError, files
+from customer_analytics.tables import STG_CUSTOMERS, STG_ORDERS
+from customer_analytics_tests.sources.reading import read, read_source
+
+GOOD = "customer_id,first_name,last_name\n1,Ann,B.\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", r"empty \(0 bytes\)"),
+        (b"\n\n", "no header"),
+        (b"customer_id,first_name\n1,Ann\n", "lacks the column last_name .*it has: customer_id, first_name"),
+        (b"id,first_name,last_name\n1,Ann,B.\n", "lacks the column customer_id"),
+        (b"customer_id,first_name,last_name,FIRST_NAME\n1,a,b,c\n", "column first_name more than once"),
+        (GOOD.replace(",", ";").encode(), "line 1 separates its columns by semicolons"),
+        (GOOD.replace(",", "\t").encode(), "line 1 separates its columns by tabs"),
+        (GOOD.encode("utf-16"), "UTF-16: save it as UTF-8"),
+        (GOOD.encode("utf-16-le"), "line 1 holds a NUL byte"),
+        (GOOD.encode() + "2,Zoé,É.\n".encode("latin-1"), "line 3 is not UTF-8"),
+        (GOOD.encode() + b"2,\xc3", "line 3 is not UTF-8"),
+        (random.Random(1).randbytes(5000), "not UTF-8|NUL byte"),
+        (b"PAR1" + b"0" * 100, "is a Parquet file: name it .parquet"),
+        (GOOD.replace("\n", "\r").encode(), "line 1 is not a CSV header"),
+        (b'customer_id,"first_name,last_name\n', "line 1 is not a CSV header"),
+        (b"1,Ann,B.\n2,Bob,C.\n", "lacks the columns customer_id, first_name, last_name"),
+    ],
+)
+def test_a_csv_file_that_is_none(tmp_path: Path, content: bytes, said: str) -> None:
+    with pytest.raises(SourceError, match=said) as raised:
+        read(tmp_path, STG_CUSTOMERS, content)
+    assert "customers.csv" in str(raised.value)
+    assert "\n" not in str(raised.value)
+
+
+def _parquet(path: Path, **columns: pa.Array) -> bytes:
+    pq.write_table(pa.table(columns), path / "made")
+    return (path / "made").read_bytes()
+
+
+def test_a_truncated_parquet_file(tmp_path: Path) -> None:
+    content = _parquet(tmp_path, customer_id=pa.array([1]), first_name=pa.array(["a"]), last_name=pa.array(["b"]))
+    with pytest.raises(SourceError, match=r"customers.parquet is a Parquet file cut short: write it again"):
+        read(tmp_path, STG_CUSTOMERS, content[: len(content) // 2], "parquet")
+
+
+def test_a_parquet_file_damaged_inside(tmp_path: Path) -> None:
+    content = _parquet(tmp_path, customer_id=pa.array([1]), first_name=pa.array(["a"]), last_name=pa.array(["b"]))
+    with pytest.raises(SourceError, match=r"customers.parquet cannot be read as Parquet .*: write it again"):
+        read(tmp_path, STG_CUSTOMERS, content[:4] + content[len(content) // 2 :], "parquet")
+
+
+def test_a_csv_file_named_parquet(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match=r"is not a Parquet file: write it as Parquet, or name it .csv"):
+        read(tmp_path, STG_CUSTOMERS, GOOD, "parquet")
+
+
+def test_a_parquet_file_without_a_column_or_with_a_column_of_bytes(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="lacks the column last_name"):
+        read(
+            tmp_path,
+            STG_CUSTOMERS,
+            _parquet(tmp_path, customer_id=pa.array([1]), first_name=pa.array(["a"])),
+            "parquet",
+        )
+    content = _parquet(tmp_path, customer_id=pa.array([1]), first_name=pa.array([b"a"]), last_name=pa.array([["b"]]))
+    with pytest.raises(SourceError, match="column first_name is of type BLOB"):
+        read(tmp_path, STG_CUSTOMERS, content, "parquet")
+
+
+def test_two_files_of_one_name_and_no_folder(tmp_path: Path) -> None:
+    (tmp_path / "customers.csv").write_text(GOOD)
+    (tmp_path / "Customers.parquet").write_bytes(b"PAR1PAR1")
+    with pytest.raises(SourceError, match=r"has both .* and .*: remove the one"):
+        files.find(str(tmp_path), "customers")
+    with pytest.raises(SourceError, match=r"SOURCE_URI .* is not there"):
+        files.find(str(tmp_path / "nowhere"), "customers")
+    assert files.find(str(tmp_path), "orders") is None
+
+
+def test_credentials_are_never_shown() -> None:
+    assert files.without_credentials("https://me:secret@host/x?sig=abc#f") == "https://host/x"
+    assert files.without_credentials("/data/a?b") == "/data/a?b"
+
+
+def test_header_only_is_an_empty_table(tmp_path: Path) -> None:
+    assert read(tmp_path, STG_ORDERS, "order_id,customer_id,order_date,status").rows == []
+    assert read(tmp_path, STG_ORDERS, "order_id,customer_id,order_date,status\r\n").rows == []
+
+
+@pytest.mark.parametrize("uri", ["memory", "file"])
+def test_any_fsspec_address(tmp_path: Path, uri: str) -> None:
+    import fsspec
+
+    address = "memory://shop/in" if uri == "memory" else f"file://{tmp_path}"
+    with fsspec.open(f"{address}/CUSTOMERS.csv", "w") as file:
+        file.write(GOOD)
+    source = files.find(address, "customers")
+    assert source is not None
+    fetched = files.fetch(source, tmp_path)
+    assert fetched.path.read_text() == GOOD
+    if uri == "file":
+        assert read_source(tmp_path, STG_CUSTOMERS).rows == [(1, "Ann", "B.")]
