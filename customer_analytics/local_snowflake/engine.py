@@ -24,6 +24,7 @@ from customer_analytics.local_snowflake.fakesnow_patches import (
     read_csv_as_declared,
 )
 from customer_analytics.local_snowflake.locks import TableLocks
+from customer_analytics.local_snowflake.model_methods import ModelRunners
 
 CONFLICT_ATTEMPTS = 60
 
@@ -41,6 +42,7 @@ class Engine(FakeSnow):
         escape_comments()
         read_csv_as_declared()
         keep_stages_in(self.stages_folder.resolve())
+        self.model_runners = ModelRunners()
         self.ddl_lock, self.locks = threading.RLock(), TableLocks()
         con = self.duck_conn = duckdb.connect(":memory:", config={"lambda_syntax": "ENABLE_SINGLE_ARROW"})
         con.execute(f"SET temp_directory = '{_text(folder / 'spill')}'")
@@ -65,6 +67,7 @@ class Engine(FakeSnow):
             self.duck_conn.execute(f'CHECKPOINT "{name}"')
 
     def close(self) -> None:
+        self.model_runners.close()
         self.duck_conn.close()
 
     def _remove_temporary_stages(self) -> None:
@@ -144,6 +147,7 @@ class Connection(FakeSnowflakeConnection):
         self.temporary_names: set[tuple[str, ...]] = set()
         self.temporary_stages: list[tuple[str, str, str]] = []
         self.link_functions: set[str] = set()
+        self.model_functions: set[str] = set()
         self.number = 0
         self.query_tag: str | None = None
         self.last_query_id: str | None = None

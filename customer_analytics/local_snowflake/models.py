@@ -12,6 +12,7 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
+import pyarrow as pa
 import snowflake.connector.errors as sfe
 
 from customer_analytics.local_snowflake.names import IDENTIFIER, NAME, normal, qualified
@@ -361,6 +362,15 @@ def _specification(folder: Path, manifest: dict[str, Any]) -> tuple[str, dict[st
     return text, {"framework": named("model_type", ""), "task": task, "client": "snowflake-ml-python"}
 
 
+def tag_references(session: Connection, name: str) -> pa.Table:
+    """INFORMATION_SCHEMA.TAG_REFERENCES of a model."""
+    rows = _query(session, f"SELECT tags FROM {MODELS} WHERE (db, sc, name) = (?, ?, ?)", qualified(session, name))
+    tags = json.loads(rows[0][0]) if rows else {}
+    split = [(*key.split("."), value) for key, value in tags.items()]
+    columns = ("TAG_DATABASE", "TAG_SCHEMA", "TAG_NAME", "TAG_VALUE")
+    return pa.table({c: pa.array([row[i] for row in split], pa.string()) for i, c in enumerate(columns)})
+
+
 _STATEMENTS = [
     (
         rf"create\s+(or\s+replace\s+)?model\s+(if\s+not\s+exists\s+)?(NAME)\s+with\s+version\s+(IDENT)\s+{_SOURCE}",
@@ -387,14 +397,3 @@ _ALTERATIONS = [
     (r"rename\s+to\s+(NAME)", _rename),
     (rf"(un)?set\s+tag\s+(NAME)(?:\s*=\s*{_TEXT})?", _tag),
 ]
-
-
-def inline_methods(session: Connection, sql: str) -> str:
-    """MODEL(m, v)!method(...): a model is code, and code does not run inside the server."""
-    if re.search(rf"\bMODEL\s*\(\s*{NAME}\s*,\s*{IDENTIFIER}\s*\)\s*!", sql, re.I):
-        raise sfe.ProgrammingError(
-            msg="Unsupported feature of the local Snowflake: running a model in SQL. Use ModelVersion.load()",
-            errno=2,
-            sqlstate="0A000",
-        )
-    return sql

@@ -13,7 +13,7 @@ from fakesnow.cursor import FakeSnowflakeCursor
 from fakesnow.transforms import stage as fakesnow_stage
 from sqlglot import exp
 
-from customer_analytics.local_snowflake import models, results, staged_files, stages, translation
+from customer_analytics.local_snowflake import load_history, models, results, staged_files, stages, translation
 from customer_analytics.local_snowflake.names import NAME, qualified, quoted, without_comments
 
 if TYPE_CHECKING:
@@ -94,6 +94,8 @@ def swap(session: Connection, cursor: Cursor, one: tuple[str, str, str], other: 
         for old, new in ((one[2], temporary), (other[2], one[2]), (temporary, other[2])):
             duck.execute(f"ALTER TABLE {quoted(*one[:2], old)} RENAME TO {quoted(new)}")
         duck.commit()
+        for table in (one, other):
+            load_history.forget(session, table)
     except duckdb.Error as error:
         duck.rollback()
         raise sfe.ProgrammingError(msg=str(error), errno=2003, sqlstate="42S02") from error
@@ -159,7 +161,14 @@ class Cursor(FakeSnowflakeCursor):
             self._conn._in_transaction = False
             self.session.engine.locks.free(self.session)
         self.row_types = None
+        if isinstance(transformed, exp.Copy):
+            load_history.forget_changed_files(self.session, transformed)
         super()._execute(transformed, params)
+        for table in _names_that_changed_hands(transformed):
+            load_history.forget(
+                self.session,
+                (table.catalog or self.session.database or "", table.db or self.session.schema or "", table.name),
+            )
         if isinstance(transformed, exp.Comment):  # DuckDB answers with a count
             self.done()
         self._duck_types = [str(column[1]) for column in duck.con.description or []]
@@ -201,6 +210,15 @@ class Cursor(FakeSnowflakeCursor):
         keys = zip(*(table.column(c).to_pylist() for c in ("database_name", "schema_name", "name")), strict=True)
         counts = pa.array([known.get(key) for key in keys], pa.int64())
         return table.set_column(table.column_names.index("rows"), "rows", counts)
+
+
+def _names_that_changed_hands(statement: exp.Expr) -> list[exp.Table]:
+    """The table that is dropped; both names of one that is renamed."""
+    if isinstance(statement, exp.Drop) and str(statement.args.get("kind")).upper() == "TABLE":
+        return [table for table in [statement.find(exp.Table)] if table]
+    if isinstance(statement, exp.Alter) and statement.find(exp.AlterRename):
+        return list(statement.find_all(exp.Table))
+    return []
 
 
 def _commits(statement: exp.Expr) -> bool:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from customer_analytics.local_snowflake import models, staged_files, stages
+from customer_analytics.local_snowflake import model_methods, models, staged_files, stages
 from customer_analytics.local_snowflake.names import IDENTIFIER, NAME, qualified
 
 if TYPE_CHECKING:
@@ -17,6 +17,11 @@ if TYPE_CHECKING:
 _IDENTIFIER_CALL = re.compile(r"\bidentifier\s*\(\s*(\?|'[^']*')\s*\)", re.I)
 _DIRECTORY = re.compile(rf"\bdirectory\s*\(\s*@({NAME})\s*\)", re.I)
 _LINK = re.compile(rf"\b(get_presigned_url|build_scoped_file_url|build_stage_file_url)\s*\(\s*'?@({NAME})'?\s*,", re.I)
+_TAG_REFERENCES = re.compile(
+    rf"\btable\s*\(\s*(?:{IDENTIFIER}\.)?information_schema\.tag_references\s*"
+    r"\(\s*(?:'|\$\$)(.*?)(?:'|\$\$)\s*,\s*'module'\s*\)\s*\)",
+    re.I,
+)
 _PACKAGES = re.compile(rf"\b(?:{IDENTIFIER}\.)?information_schema\.packages\b", re.I)
 _QUOTED_STAGE = re.compile(rf"'@({NAME})((?:/[^'\s]*)?)'")
 
@@ -31,7 +36,8 @@ def rewrite(session: Connection, sql: str, params: Any) -> tuple[str, Any]:
         sql = _DIRECTORY.sub(lambda m: session.register(_directory(session, m[1])), sql)
         sql = _links(session, sql)
     if "!" in sql:
-        sql = models.inline_methods(session, sql)
+        sql = model_methods.inline(session, sql)
+    sql = _TAG_REFERENCES.sub(lambda m: session.register(models.tag_references(session, m[1])), sql)
     sql = _PACKAGES.sub(lambda _: session.register(_packages()), sql)
     return sql, params
 

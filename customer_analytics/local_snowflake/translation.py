@@ -31,6 +31,7 @@ def translate(session: Connection, tree: exp.Expr, params: Any) -> exp.Expr:
     values.name_projections(tree)
     tree = values.correct(tree, lambda table: _columns(session, table))
     actions = prepare_merge(tree) if isinstance(tree, exp.Merge) else None
+    _clone(tree)
     tree = functions.translate(tree)
     tree = tree.transform(fs.upper_case_unquoted_identifiers, copy=False)
     present = {type(node) for node in tree.walk()}
@@ -80,6 +81,13 @@ def prepare_merge(merge: exp.Merge) -> set[str]:
                 column.set("table", None)
     merge.set("returning", exp.Returning(expressions=[exp.column("merge_action")]))
     return actions
+
+
+def _clone(tree: exp.Expr) -> None:
+    """CREATE TABLE ... CLONE copies; fakesnow's own step forgets OR REPLACE and IF NOT EXISTS."""
+    if isinstance(tree, exp.Create) and (clone := tree.args.get("clone")):
+        tree.set("clone", None)
+        tree.set("expression", exp.select("*").from_(clone.this.copy()))
 
 
 def _full(session: Connection, table: exp.Table) -> tuple[str, ...]:
@@ -206,7 +214,6 @@ def _steps(session: Connection, params: Any) -> list[Step]:
         ((exp.Anonymous,), fs.haversine),
         ((exp.HexString,), fs.hex_string),
         ((exp.SHA2, exp.SHA2Digest, exp.Anonymous), fs.sha256),
-        ((exp.Create,), fs.create_clone),
         ((exp.Join,), fs.alias_in_join),
         ((exp.Where,), fs.alias_in_where),
         (ddl, fs.alter_table_strip_cluster_by),
