@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
+from customer_analytics.resources import cores
 from customer_analytics.resources.embedder import refuse_blank
 from customer_analytics.resources.embedder.minilm_graph import onnx_file
 from customer_analytics.resources.embedder.windows import average, cut
@@ -97,7 +97,7 @@ class MiniLMEmbedder:
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = usable_cores()
+        options.intra_op_num_threads = cores.usable()
         path = onnx_file(self._folder, self._cache)
         try:
             return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
@@ -105,11 +105,6 @@ class MiniLMEmbedder:
             path.unlink()
             path = onnx_file(self._folder, self._cache)
             return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-
-
-def usable_cores() -> int:
-    """The cores that this process may use, which in a container can be fewer than the machine has."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _batches(lengths: np.ndarray) -> Iterator[list[int]]:
