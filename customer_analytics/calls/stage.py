@@ -1,4 +1,4 @@
-"""Keep the stage CALL_STAGE equal to the recordings at SOURCE_URI: what is new or changed goes up, what is gone goes."""
+"""Keep the stage CALL_STAGE equal to the recordings at SOURCE_URI: new and changed ones go up, others are removed."""
 
 from __future__ import annotations
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 LONGEST_UTTERANCE_SECONDS = 30
 """The search's memory grows with an utterance: speech without a pause is cut here."""
+_FRAME_SAMPLES = 480  # 30 ms, Segmenter's own
 
 
 class PocketsphinxTranscriber:
@@ -55,4 +56,7 @@ def _pcm(samples: np.ndarray) -> bytes:
 
     peak = float(np.abs(samples).max(initial=0))
     gain = 0.5 / peak if 0 < peak < 0.5 else 1
-    return (np.clip(samples * gain, -1, 1) * 32767).astype("<i2").tobytes()
+    # Half a second of silence ends the last utterance. The odd sample after it leaves a short last frame:
+    # Segmenter drops the utterance that it is in when the samples end with a whole frame.
+    rest = np.zeros(SAMPLE_RATE // 2 + (-len(samples) - SAMPLE_RATE // 2) % _FRAME_SAMPLES + 1, samples.dtype)
+    return (np.clip(np.concatenate([samples * gain, rest]), -1, 1) * 32767).astype("<i2").tobytes()
