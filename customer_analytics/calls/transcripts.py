@@ -44,11 +44,11 @@ def transcribe_calls(
     session: Session,
     transcriber: Transcriber,
     journal: Journal,
-    progress: Callable[[int, int, str], None] | None = None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> Transcripts:
     """Transcribe what this transcriber has not heard yet. Each outcome is in the journal at once.
 
-    `progress(done, to_do, name)` is called after each recording.
+    `progress(done, to_do)` is called after each recording.
     """
     staged = directory(session)
     known = _earlier(session, transcriber.name) | journal.known(transcriber.name)
@@ -64,7 +64,7 @@ def transcribe_calls(
                 known[md5] = outcome, now
                 done += 1
                 if progress:
-                    progress(done, len(to_do), path.name)
+                    progress(done, len(to_do))
     rows, rejected = _rows(staged, known, transcriber.name)
     # All but the time: hearing the same again changes nothing.
     fingerprint = hashlib.sha256(repr([row[:-1] for row in rows]).encode()).hexdigest()[:32]

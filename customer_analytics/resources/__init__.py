@@ -12,6 +12,7 @@ def build_resources(settings: Settings) -> dict[str, Any]:
     from customer_analytics.resources.chat import chat_from
     from customer_analytics.resources.embedder import embedder_from
     from customer_analytics.resources.model_registry import model_registry_from
+    from customer_analytics.resources.transcriber import transcriber_from
     from customer_analytics.resources.vector_store import vector_store_from
     from customer_analytics.resources.warehouse import warehouse_from
     from customer_analytics.snowpark_io import SnowparkIOManager
@@ -22,6 +23,7 @@ def build_resources(settings: Settings) -> dict[str, Any]:
         "warehouse": warehouse,
         "embedder": embedder_from(settings),
         "model_registry": model_registry_from(settings, warehouse),
+        "transcriber": transcriber_from(settings),
         "vector_store": vector_store_from(settings),
         "chat": chat_from(settings),
         "io_manager": SnowparkIOManager(
