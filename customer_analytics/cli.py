@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 if TYPE_CHECKING:
-    from customer_analytics.resources.model_registry import ModelRegistry, ModelVersion
+    from customer_analytics.resources.vector_store import VectorStore
     from customer_analytics.resources.warehouse.local import LocalWarehouse
     from customer_analytics.settings import Settings
 
@@ -182,52 +182,6 @@ def doctor() -> None:
     raise typer.Exit(1 if ill else 0)
 
 
-@models_app.command("list")
-def models_list(model: Annotated[str | None, typer.Argument(help="Only this one")] = None) -> None:
-    """Print every version of every model, newest first, with its aliases and scores."""
-    from customer_analytics.resources.model_registry.listing import version_table
-
-    with one_sentence_errors():
-        registry = _model_registry()
-        names = [model] if model else registry.names()
-        versions = [version for name in names for version in registry.versions(name)]
-    if not versions:
-        fail(f"{model or 'The registry'} has no version yet: `customer-analytics run` trains the models")
-    version_table(versions)
-
-
-@models_app.command("promote")
-def models_promote(
-    model: Annotated[str, typer.Argument(help="Such as SENTIMENT_CLASSIFIER")],
-    version: Annotated[str, typer.Argument(help="Such as V2 or CHALLENGER")],
-) -> None:
-    """Make a version the champion, whatever its figures."""
-    with one_sentence_errors():
-        _crowned(_model_registry().promote(model.upper(), version))
-
-
-@models_app.command("rollback")
-def models_rollback(model: Annotated[str, typer.Argument(help="Such as SENTIMENT_CLASSIFIER")]) -> None:
-    """Make the champion before the present one the champion again."""
-    with one_sentence_errors():
-        _crowned(_model_registry().rollback(model.upper()))
-
-
-def _crowned(version: ModelVersion) -> None:
-    typer.echo(
-        f"{version.version} is the champion of {version.model}. "
-        f"`customer-analytics run --select 'key:{version.model}+'` scores everything with it."
-    )
-
-
-def _model_registry() -> ModelRegistry:
-    from customer_analytics.resources.model_registry import model_registry_from
-    from customer_analytics.resources.warehouse import warehouse_from
-
-    settings = load_settings()
-    return model_registry_from(settings, warehouse_from(settings))
-
-
 @warehouse_app.command("start")
 def warehouse_start() -> None:
     """Start the local Snowflake when it is not running."""
@@ -289,3 +243,75 @@ def _local_warehouse() -> LocalWarehouse:
         typer.echo("SNOWFLAKE_ACCOUNT is set: the warehouse is that account, and there is no local one", err=True)
         raise typer.Exit(2)
     return warehouse
+
+
+@vectors_app.command("snapshot")
+def vectors_snapshot(out: Annotated[Path, typer.Argument(help="Folder for one <Collection>.parquet each")]) -> None:
+    """Write every vector collection as portable Parquet: vectors, properties, model."""
+    with _vector_store() as store, _vector_progress("Writing") as progress:
+        from customer_analytics.resources.vector_store import snapshot
+
+        written = snapshot(store, out, progress=progress)
+    if not written:
+        fail("There is no vector collection yet: run the pipeline first, or restore a snapshot.")
+    for name, objects in written.items():
+        typer.echo(f"{name}: {objects:,} objects")
+
+
+@vectors_app.command("restore")
+def vectors_restore(
+    source: Annotated[Path, typer.Argument(help="Folder with <Collection>.parquet files")],
+    replace: Annotated[bool, typer.Option("--replace", help="Replace collections that hold objects")] = False,
+) -> None:
+    """Fill the vector collections from a snapshot of either store. Nothing is embedded again."""
+    with _vector_store() as store, _vector_progress("Restoring") as progress:
+        from customer_analytics.resources.vector_store import restore
+
+        restored = restore(store, source, replace=replace, progress=progress)
+    for name, objects in restored.items():
+        typer.echo(f"{name}: {objects:,} objects")
+
+
+@vectors_app.command("backup")
+def vectors_backup(
+    backup_id: Annotated[str, typer.Argument(metavar="ID", help="Name of the backup, lower case")],
+    restore: Annotated[bool, typer.Option("--restore", help="Bring the backup back instead of making it")] = False,
+    backend: Annotated[
+        Literal["filesystem", "s3", "gcs", "azure"], typer.Option(help="Where the server keeps backups")
+    ] = "filesystem",
+) -> None:
+    """Weaviate's own backup of the vector collections, and back with --restore. LanceDB: use snapshot."""
+    with _vector_store() as store:
+        from customer_analytics.resources.vector_store import backup, restore_backup
+
+        names = (restore_backup if restore else backup)(store, backup_id, backend)
+    typer.echo(f"{'Restored' if restore else 'Backed up'} {', '.join(names)}")
+
+
+@contextmanager
+def _vector_store() -> Iterator[VectorStore]:
+    settings = load_settings()
+    with one_sentence_errors():
+        from customer_analytics.resources.vector_store import vector_store_from
+
+        store = vector_store_from(settings)
+        try:
+            yield store
+        finally:
+            store.close()
+
+
+@contextmanager
+def _vector_progress(what: str) -> Iterator[Callable[[str, int, int], None]]:
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        tasks: dict[str, Any] = {}
+
+        def show(name: str, done: int, total: int) -> None:
+            if name not in tasks:
+                tasks[name] = bar.add_task(f"{what} {name}", total=total)
+            bar.update(tasks[name], completed=done)
+
+        yield show

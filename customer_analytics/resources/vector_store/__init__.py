@@ -13,6 +13,14 @@ from customer_analytics.resources.vector_store.protocol import (
     VectorStoreError,
 )
 from customer_analytics.resources.vector_store.ranking import hybrid
+from customer_analytics.resources.vector_store.snapshots import (
+    Snapshot,
+    backup,
+    open_snapshot,
+    restore,
+    restore_backup,
+    snapshot,
+)
 from customer_analytics.resources.vector_store.synchronise import SyncReport, sync
 from customer_analytics.settings import Settings
 
@@ -22,13 +30,19 @@ __all__ = [
     "In",
     "IsNull",
     "Range",
+    "Snapshot",
     "SyncReport",
     "VectorStore",
     "VectorStoreError",
+    "backup",
     "content_hash",
     "hybrid",
     "object_id",
     "object_ids",
+    "open_snapshot",
+    "restore",
+    "restore_backup",
+    "snapshot",
     "sync",
     "vector_store_from",
 ]
@@ -36,6 +50,10 @@ __all__ = [
 
 def vector_store_from(settings: Settings) -> VectorStore:
     """Weaviate when WEAVIATE_URL is set, otherwise LanceDB under the home folder. Nothing connects yet."""
+    if settings.weaviate_url:
+        from customer_analytics.resources.vector_store.weaviate import WeaviateVectorStore
+
+        return WeaviateVectorStore.from_settings(settings)
     from customer_analytics.resources.vector_store.lancedb import LanceVectorStore
 
     return LanceVectorStore(settings.home / "vectors")

@@ -1,0 +1,166 @@
+"""Snapshots: collections as portable Parquet, from any store into any store, with no embedding anew."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from customer_analytics.resources.vector_store import rows
+from customer_analytics.resources.vector_store.protocol import VectorStore, VectorStoreError
+from customer_analytics.tables import COLLECTIONS, Collection
+
+if TYPE_CHECKING:
+    from customer_analytics.resources.vector_store.weaviate import WeaviateVectorStore
+
+_BATCH = 1000
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """One `<Collection>.parquet`, looked at but not read: id, vector, content_hash, embedding_model, properties."""
+
+    path: Path
+    collection: Collection
+    model: str | None
+    """The one embedding model of all its vectors; None when it is empty."""
+    dimension: int
+    count: int
+
+    def batches(self, columns: Sequence[str] | None = None, batch_size: int = _BATCH) -> Iterator[pa.RecordBatch]:
+        """Its rows in batches, in bounded memory."""
+        with pq.ParquetFile(self.path) as file:
+            yield from file.iter_batches(batch_size, columns=None if columns is None else list(columns))
+
+
+def snapshot(
+    store: VectorStore,
+    folder: Path,
+    collections: Sequence[Collection] = COLLECTIONS,
+    progress: Progress | None = None,
+) -> dict[str, int]:
+    """Write each collection that exists to `folder`/<Collection>.parquet; the objects of each.
+
+    A file appears whole or not at all: an earlier one stays until the new one is complete.
+    `progress(collection, done, total)` is called after each batch.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    written: dict[str, int] = {}
+    for collection in collections:
+        if not store.exists(collection):
+            continue
+        schema = rows.schema_of(collection, store.dimension(collection))
+        total, done = store.count(collection), 0
+        part = folder / f".{collection.name}.parquet.{os.getpid()}"
+        try:
+            with pq.ParquetWriter(part, schema, compression="zstd") as writer:
+                for batch in store.scan(collection, batch_size=_BATCH):
+                    writer.write_table(pa.Table.from_batches([batch]).cast(schema))
+                    done += batch.num_rows
+                    if progress:
+                        progress(collection.name, done, total)
+            part.replace(folder / f"{collection.name}.parquet")
+        finally:
+            part.unlink(missing_ok=True)
+        written[collection.name] = done
+    return written
+
+
+def open_snapshot(path: Path, collection: Collection) -> Snapshot:
+    """Look at a snapshot's schema and models; a file that is no snapshot of the collection raises VectorStoreError."""
+    try:
+        with pq.ParquetFile(path) as file:
+            schema, count = file.schema_arrow, file.metadata.num_rows
+            dimension = _dimension(path, schema)
+            if set(schema.names) != set(rows.schema_of(collection, dimension).names):
+                raise VectorStoreError(
+                    f"{path} is no snapshot of {collection.name}: it has the columns {', '.join(schema.names)}."
+                )
+            models: set[str] = set()
+            for batch in file.iter_batches(65_536, columns=[rows.EMBEDDING_MODEL]):
+                models |= set(pc.unique(batch.column(0)).to_pylist())  # pyright: ignore[reportAttributeAccessIssue]
+    except (pa.ArrowException, OSError) as error:
+        raise VectorStoreError(f"{path} cannot be read as a snapshot: {error}.") from error
+    if len(models) > 1:
+        raise VectorStoreError(f"{path} mixes the models {', '.join(sorted(models))}: take a snapshot of one.")
+    return Snapshot(path, collection, next(iter(models), None), dimension, count)
+
+
+def restore(
+    store: VectorStore,
+    folder: Path,
+    collections: Sequence[Collection] = COLLECTIONS,
+    *,
+    replace: bool = False,
+    progress: Progress | None = None,
+) -> dict[str, int]:
+    """Fill each collection from `folder`/<Collection>.parquet where that file is; the objects of each.
+
+    Every row of every file is checked before the store is touched. A collection that holds objects
+    is replaced only when `replace` says so. Stopped half-way, call it again with `replace`.
+    """
+    found = [open_snapshot(p, c) for c in collections if (p := folder / f"{c.name}.parquet").is_file()]
+    if not found:
+        names = ", ".join(f"{c.name}.parquet" for c in collections)
+        raise VectorStoreError(f"{folder} holds no snapshot: there should be {names}.")
+    for snap in found:
+        if not replace and store.exists(snap.collection) and (there := store.count(snap.collection)):
+            raise VectorStoreError(f"{snap.collection.name} holds {there} objects: give --replace to lose them.")
+        _check(snap)
+    for snap in found:
+        collection, done = snap.collection, 0
+        store.drop(collection)
+        store.ensure(collection, snap.dimension)
+        for batch in snap.batches():
+            done += store.upsert(collection, pa.Table.from_batches([batch]))
+            if progress:
+                progress(collection.name, done, snap.count)
+        store.maintain(collection)
+        if (there := store.count(collection)) != snap.count:
+            raise VectorStoreError(f"{collection.name} holds {there} of {snap.count} objects restored: try again.")
+    return {snap.collection.name: snap.count for snap in found}
+
+
+def _dimension(path: Path, schema: pa.Schema) -> int:
+    type_ = schema.field(rows.VECTOR).type if rows.VECTOR in schema.names else None
+    if type_ is None or not pa.types.is_fixed_size_list(type_):
+        raise VectorStoreError(f"{path} is no snapshot: its column vector is missing or not a fixed-size list.")
+    return type_.list_size
+
+
+def _check(snap: Snapshot) -> None:
+    ids: set[bytes] = set()
+    for batch in snap.batches():
+        table = rows.check_rows(snap.collection, snap.dimension, pa.Table.from_batches([batch]))
+        ids |= {bytes.fromhex(i.replace("-", "")) for i in table.column(rows.ID).to_pylist()}
+    if len(ids) != snap.count:
+        raise VectorStoreError(f"{snap.path} holds {snap.count - len(ids)} ids more than once: make the snapshot anew.")
+
+
+def backup(store: VectorStore, backup_id: str, backend: str = "filesystem") -> list[str]:
+    """Weaviate's own backup of the collections that exist; their names. LanceDB has none: it raises."""
+    there = [c for c in COLLECTIONS if store.exists(c)]
+    if not there:
+        raise VectorStoreError("There is no vector collection yet: run the pipeline first, or restore a snapshot.")
+    _weaviate(store).backup(backup_id, there, backend)
+    return [c.name for c in there]
+
+
+def restore_backup(store: VectorStore, backup_id: str, backend: str = "filesystem") -> list[str]:
+    """Bring back the collections of Weaviate's own backup; their names. None of them may exist."""
+    return _weaviate(store).restore_backup(backup_id, COLLECTIONS, backend)
+
+
+def _weaviate(store: VectorStore) -> WeaviateVectorStore:
+    from customer_analytics.resources.vector_store.weaviate import WeaviateVectorStore
+
+    if not isinstance(store, WeaviateVectorStore):
+        raise VectorStoreError(f"{store.name} has no backup of its own: use vectors snapshot and vectors restore.")
+    return store
