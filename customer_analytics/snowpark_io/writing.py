@@ -21,12 +21,10 @@ from .columns import (
     projection,
     select_list,
 )
-from .names import TableName, literal, quoted
+from .names import TableName, quoted
 from .upload import frame_columns, upload
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from snowflake.snowpark import Session
 
 log = logging.getLogger(__name__)
@@ -139,12 +137,6 @@ def transaction(session: Session) -> Iterator[None]:
     except BaseException:
         _quietly(session, "ROLLBACK")
         raise
-
-
-def comment_columns(session: Session, table: TableName, comments: Mapping[str, str]) -> None:
-    """Describe columns in Snowflake itself, by stored name."""
-    for name, text in comments.items():
-        session.sql(f"COMMENT ON COLUMN {table.sql}.{quoted(name)} IS {literal(text)}").collect()
 
 
 def _one_query(frame: Any) -> str | None:

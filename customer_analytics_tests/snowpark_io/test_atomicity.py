@@ -99,6 +99,7 @@ def test_a_fault_at_any_statement_leaves_old_or_new(
     for k in range(100):
         io.handle_output(context(partition), KINDS[kind](session, frame(*old)))
         value = KINDS[kind](session, frame(*new))
+        before = set(leftovers(reader))
         statements: list[str] = []
 
         def counting(
@@ -129,15 +130,14 @@ def test_a_fault_at_any_statement_leaves_old_or_new(
         if failed is None and len(statements) <= k:
             assert seen == new
             break
-        if failed:
-            faulty_writes += 1
-            decisive = [s for s in statements if s.split()[0] in ("INSERT", "COMMIT", "CREATE") and '"T"' in s]
-            if not decisive or (moment == "before" and len(statements) - 1 < statements.index(decisive[-1])):
-                assert seen == old, statements
+        # New exactly when the deciding statement was done: one statement, or the commit.
+        done = statements[: k + (moment == "after")]
+        decisive = ("COMMIT",) if partition else ("INSERT OVERWRITE", "CREATE OR REPLACE")
+        assert seen == (new if any(s.startswith(decisive) for s in done) else old), statements
+        faulty_writes += failed is not None
         # What a failed DROP left is temporary: it ends with its session.
-        assert len(statements) > k
         if not statements[k].startswith("DROP"):
-            assert not leftovers(reader), statements
+            assert set(leftovers(reader)) <= before, statements
         io.handle_output(context(partition), value)  # the retry
         assert values(reader) == new
     else:
