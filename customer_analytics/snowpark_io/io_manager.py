@@ -211,7 +211,7 @@ def _tagged(session: Session, context: dg.InputContext | dg.OutputContext) -> It
     try:
         yield
     finally:
-        session.query_tag = before
+        session.query_tag = before or ""
 
 
 def _run_id(context: dg.InputContext | dg.OutputContext) -> str | None:

@@ -31,7 +31,7 @@ def as_arrow(frame: DataFrame) -> pa.Table:
     import pyarrow as pa
     from snowflake.snowpark.types import DecimalType, LongType
 
-    table = frame.to_arrow()
+    table: Any = frame.to_arrow()
     for i, field in enumerate(frame.schema.fields):
         wanted = None
         if isinstance(field.datatype, DecimalType) and field.datatype.scale:

@@ -92,8 +92,7 @@ def replace_table(
     select = f"SELECT {select_list(pairs)} FROM ({source.query})"
     if existing_columns(session, table.sql) == columns:
         names = ", ".join(quoted(c.name) for c in columns)
-        counted = session.sql(f"INSERT OVERWRITE INTO {table.sql} ({names}) {select}").collect()
-        return int(counted[0][0]), columns
+        return _number(session, f"INSERT OVERWRITE INTO {table.sql} ({names}) {select}"), columns
     session.sql(f"CREATE OR REPLACE TABLE {table.sql} ({_definitions(columns)}) COPY GRANTS AS {select}").collect()
     return _count(session, table.sql), columns
 
@@ -109,7 +108,7 @@ def replace_partitions(
     """
     pairs = projection(source.columns, declared)
     staged = f"SELECT {select_list(pairs)} FROM ({source.query})"
-    strays = session.sql(f"SELECT COUNT(*) FROM ({staged}) WHERE NOT COALESCE({predicate}, FALSE)").collect()[0][0]
+    strays = _count(session, f"({staged}) WHERE NOT COALESCE({predicate}, FALSE)")
     if strays:
         raise PartitionConflict(f"{strays} rows for {table} are not of the partition ({predicate}): filter the frame")
     columns = _fit(session, table, [target for _, target in pairs])
@@ -198,7 +197,13 @@ def _definitions(columns: Sequence[Column]) -> str:
 
 
 def _count(session: Session, what: str) -> int:
-    return int(session.sql(f"SELECT COUNT(*) FROM {what}").collect()[0][0])
+    return _number(session, f"SELECT COUNT(*) FROM {what}")
+
+
+def _number(session: Session, statement: str) -> int:
+    """The one figure that a statement answers with; for INSERT, the rows inserted."""
+    rows: Any = session.sql(statement).collect()
+    return int(rows[0][0])
 
 
 def _quietly(session: Session, statement: str) -> None:

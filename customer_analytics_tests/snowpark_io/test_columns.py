@@ -130,7 +130,7 @@ def test_schema_by_metadata_then_manager_then_prefix(session: Session, io: Snowp
             session.sql(f"DROP SCHEMA IF EXISTS {base}_{suffix}").collect()
 
 
-def test_column_descriptions_and_query_tags(io: SnowparkIOManager, session: Session) -> None:
+def test_statements_carry_run_and_asset(io: SnowparkIOManager, session: Session) -> None:
     tags: list[str | None] = []
 
     def body() -> pd.DataFrame:
@@ -148,7 +148,7 @@ def test_column_descriptions_and_query_tags(io: SnowparkIOManager, session: Sess
     assert tags[0] is not None
     assert result.run_id in tags[0]
     assert '"asset T"' in tags[0]
-    assert tags[-1] is None
+    assert not tags[-1]
 
 
 @given(st.text(min_size=1))
