@@ -230,7 +230,7 @@ def warehouse_connection() -> None:
     import json
 
     with one_sentence_errors():
-        args = _local_warehouse().connection_args()
+        args = _local_warehouse().portable_args()
     typer.echo(json.dumps(args, indent=2))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -61,14 +62,12 @@ def test_a_dead_clients_locks_are_freed(own_warehouse: LocalWarehouse) -> None:
             "c = s.connect(**json.load(sys.stdin)).cursor()\n"
             "c.execute('BEGIN'); c.execute('UPDATE held SET a = 99'); print('locked', flush=True); time.sleep(600)"
         )
-        import json
-
         client = subprocess.Popen(
             [sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
         assert client.stdin is not None
         assert client.stdout is not None
-        client.stdin.write(json.dumps(own_warehouse.connection_args()))
+        client.stdin.write(json.dumps(own_warehouse.portable_args()))
         client.stdin.close()
         assert client.stdout.readline() == "locked\n"
         client.kill()
@@ -111,7 +110,7 @@ def test_every_acknowledged_commit_survives_kill_9_and_nothing_else_does(
         def write(attempt: int = attempt, stop: threading.Event = stop) -> None:
             batch = attempt * 1_000_000
             try:
-                with own_warehouse.connect(network_timeout=2) as connection:
+                with own_warehouse.connect() as connection:
                     cursor = connection.cursor()
                     while not stop.is_set():
                         batch += 1

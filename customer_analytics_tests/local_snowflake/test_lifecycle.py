@@ -85,7 +85,7 @@ def test_it_stops_when_nobody_has_been_connected(tmp_path: Path) -> None:
 
 
 def test_without_the_token_nobody_gets_in(own_warehouse: LocalWarehouse) -> None:
-    args = {**own_warehouse.connection_args(), "password": "wrong", "login_timeout": 5}
+    args = {**own_warehouse.portable_args(), "password": "wrong", "login_timeout": 5}
     with pytest.raises(snowflake.connector.errors.DatabaseError, match="Incorrect username or password"):
         snowflake.connector.connect(**args)
     url = f"http://127.0.0.1:{args['port']}/local/status"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,23 @@ from customer_analytics.local_snowflake import lifecycle
 from customer_analytics.local_snowflake.lifecycle import Options, ServerState
 from customer_analytics.resources.warehouse.sessions import SessionPerThread
 
-_CLIENT_TIMEOUT_SECONDS = 30
+LOGIN_TIMEOUT_SECONDS = 30
+STATEMENT_TIMEOUT_SECONDS = 3600
+
+
+def give_up_soon() -> Iterator[int]:
+    """Seconds between the connector's attempts to reach a server that is on this machine, or gone.
+
+    By itself the connector goes on until `network_timeout`, which limits long statements too.
+    """
+    yield from (1, 1, 1, 1, 2, 2)
+    import snowflake.connector.errors as sfe
+
+    raise sfe.OperationalError(
+        msg="The local Snowflake went away in the middle of this: nothing uncommitted is kept; "
+        "connect again, which starts it",
+        errno=250001,
+    )
 
 
 class LocalWarehouse(SessionPerThread):
@@ -35,11 +52,17 @@ class LocalWarehouse(SessionPerThread):
             "database": self._database,
             "schema": self._schema,
             "session_parameters": parameters,
-            # It is on this machine: it answers at once, or it is gone.
-            "login_timeout": _CLIENT_TIMEOUT_SECONDS,
-            "network_timeout": _CLIENT_TIMEOUT_SECONDS,
+            "login_timeout": LOGIN_TIMEOUT_SECONDS,
+            "network_timeout": STATEMENT_TIMEOUT_SECONDS,  # the connector cancels a statement then
+            "backoff_policy": give_up_soon,
             "platform_detection_timeout_seconds": 0,  # otherwise each log-in asks the network for a cloud
         }
+
+    def portable_args(self) -> dict[str, Any]:
+        """`connection_args` without what is no JSON; a client that uses them waits longer for a server that is gone."""
+        args = self.connection_args()
+        del args["backoff_policy"]
+        return {**args, "network_timeout": 600}
 
     def incarnation(self) -> ServerState:
         return lifecycle.ensure(self.folder, self.options)
