@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 if TYPE_CHECKING:
+    from customer_analytics.resources.model_registry import ModelRegistry, ModelVersion
     from customer_analytics.resources.vector_store import VectorStore
     from customer_analytics.resources.warehouse.local import LocalWarehouse
     from customer_analytics.settings import Settings
@@ -180,6 +181,52 @@ def doctor() -> None:
         remedy = f" -> {finding.remedy}" if finding.remedy and not finding.healthy else ""
         typer.echo(f"{mark}  {finding.name:<14}{finding.detail}{remedy}")
     raise typer.Exit(1 if ill else 0)
+
+
+@models_app.command("list")
+def models_list(model: Annotated[str | None, typer.Argument(help="Only this one")] = None) -> None:
+    """Print every version of every model, newest first, with its aliases and scores."""
+    from customer_analytics.resources.model_registry.listing import version_table
+
+    with one_sentence_errors():
+        registry = _model_registry()
+        names = [model] if model else registry.names()
+        versions = [version for name in names for version in registry.versions(name)]
+    if not versions:
+        fail(f"{model or 'The registry'} has no version yet: `customer-analytics run` trains the models")
+    version_table(versions)
+
+
+@models_app.command("promote")
+def models_promote(
+    model: Annotated[str, typer.Argument(help="Such as SENTIMENT_CLASSIFIER")],
+    version: Annotated[str, typer.Argument(help="Such as V2 or CHALLENGER")],
+) -> None:
+    """Make a version the champion, whatever its figures."""
+    with one_sentence_errors():
+        _crowned(_model_registry().promote(model.upper(), version))
+
+
+@models_app.command("rollback")
+def models_rollback(model: Annotated[str, typer.Argument(help="Such as SENTIMENT_CLASSIFIER")]) -> None:
+    """Make the champion before the present one the champion again."""
+    with one_sentence_errors():
+        _crowned(_model_registry().rollback(model.upper()))
+
+
+def _crowned(version: ModelVersion) -> None:
+    typer.echo(
+        f"{version.version} is the champion of {version.model}. "
+        f"`customer-analytics run --select 'key:{version.model}+'` scores everything with it."
+    )
+
+
+def _model_registry() -> ModelRegistry:
+    from customer_analytics.resources.model_registry import model_registry_from
+    from customer_analytics.resources.warehouse import warehouse_from
+
+    settings = load_settings()
+    return model_registry_from(settings, warehouse_from(settings))
 
 
 @warehouse_app.command("start")

@@ -60,9 +60,13 @@ def compete(data: TrainingSet, seed: int, candidates: tuple[Candidate, ...] = CA
 
     Log loss is a proper score: it rewards ranking and calibration alike. Raises `NotEnoughToLearn`.
     """
+    from threadpoolctl import threadpool_limits
+
     data.require_enough()
     pool, holdout = data.pool, data.holdout
-    model, scores, pool_positive = fit_best(pool, seed, candidates)
+    # Fits this small lose more by waiting for each other's threads than they gain; one gives the same bits everywhere.
+    with threadpool_limits(1):
+        model, scores, pool_positive = fit_best(pool, seed, candidates)
     positive = model.positive(holdout.texts, holdout.vectors)
     keys = np.concatenate([pool.keys, holdout.keys])
     order = np.argsort(keys)
