@@ -164,6 +164,8 @@ class Cursor(FakeSnowflakeCursor):
         if isinstance(transformed, exp.Copy):
             load_history.forget_changed_files(self.session, transformed)
         super()._execute(transformed, params)
+        # At once: what follows runs statements of its own on this connection, and its description is then theirs.
+        self._duck_types = [str(column[1]) for column in duck.con.description or []]
         for table in _names_that_changed_hands(transformed):
             load_history.forget(
                 self.session,
@@ -171,7 +173,6 @@ class Cursor(FakeSnowflakeCursor):
             )
         if isinstance(transformed, exp.Comment):  # DuckDB answers with a count
             self.done()
-        self._duck_types = [str(column[1]) for column in duck.con.description or []]
         if kept := self.session.results_cache.pop(self._sfqid or "", None):
             self.session.results_cache[self.query_id] = kept
 
