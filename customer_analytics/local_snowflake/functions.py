@@ -82,6 +82,11 @@ def _function(node: exp.Expr) -> exp.Expr:
         return exp.Literal.string("LOCAL")
     if isinstance(node, exp.ToChar) and node.args.get("format"):
         return _formatted(node)
+    if isinstance(node, exp.TimeToStr) and isinstance(node.args.get("format"), exp.Literal):
+        # sqlglot has made the format strftime's; an element that it does not know is still in letters
+        if re.search(r"[A-SU-Za-z]", re.sub(r"%-?[A-Za-z]", "", node.args["format"].name)):
+            raise _unknown_format(node.args["format"].name)
+        return node
     if isinstance(node, exp.CosineDistance):  # sqlglot reads VECTOR_COSINE_SIMILARITY as a distance
         return _call("ARRAY_COSINE_SIMILARITY", node.this, node.expression)
     if isinstance(node, exp.EuclideanDistance):
@@ -133,11 +138,15 @@ def _formatted(node: exp.ToChar) -> exp.Expr:
     )
     unknown = [p for p in pieces if p[0].isalpha() and p not in _FORMAT and p != "T"]
     if not text.is_string or unknown:
-        raise sfe.ProgrammingError(
-            msg=f"The local Snowflake does not know the format {text.name!r} of TO_CHAR", errno=2, sqlstate="0A000"
-        )
+        raise _unknown_format(text.name)
     pattern = exp.Literal.string("".join(_FORMAT.get(piece, piece) for piece in pieces))
     return _call("strftime", node.this, pattern)
+
+
+def _unknown_format(text: str) -> sfe.ProgrammingError:
+    return sfe.ProgrammingError(
+        msg=f"The local Snowflake does not know the format {text!r} of TO_CHAR", errno=2, sqlstate="0A000"
+    )
 
 
 def _ratio_to_report(window: exp.Window) -> exp.Expr:

@@ -1,0 +1,80 @@
+"""Other people's clients: dagster-snowflake and the model registry."""
+
+from pathlib import Path
+
+import dagster as dg
+import pandas as pd
+import pytest
+from snowflake.snowpark import Session
+
+from customer_analytics.resources.warehouse.local import LocalWarehouse
+
+
+@pytest.mark.heavy
+def test_dagster_snowflakes_own_resource_and_io_manager(warehouse: LocalWarehouse) -> None:
+    from dagster_snowflake import SnowflakeResource
+    from dagster_snowflake_pandas import SnowflakePandasIOManager
+
+    args = warehouse.portable_args()
+    login = {name: args[name] for name in ("account", "user", "password", "database")}
+    where = {name: args[name] for name in ("host", "port", "protocol")}
+
+    @dg.asset
+    def frame() -> pd.DataFrame:
+        return pd.DataFrame({"a": [1, 2], "b": ["x", None]})
+
+    @dg.asset
+    def doubled(frame: pd.DataFrame, snowflake: SnowflakeResource) -> pd.DataFrame:
+        with snowflake.get_connection() as connection:
+            assert connection.cursor().execute("SELECT COUNT(*) FROM dagster_io.frame").fetchall() == [(2,)]
+        return frame.assign(a=frame["a"] * 2)
+
+    resources = {
+        "io_manager": SnowflakePandasIOManager(
+            **login, schema="DAGSTER_IO", additional_snowflake_connection_args=where
+        ),
+        "snowflake": SnowflakeResource(**login, additional_snowflake_connection_args=where),
+    }
+    for _ in range(2):
+        assert dg.materialize([frame, doubled], resources=resources).success
+    with warehouse.connect() as connection:
+        assert connection.cursor().execute("SELECT SUM(a) FROM dagster_io.doubled").fetchall() == [(6,)]
+
+
+@pytest.mark.heavy
+@pytest.mark.filterwarnings("ignore")  # snowflake-ml warns of versions and names of its own
+def test_the_model_registry(session: Session, tmp_path: Path) -> None:
+    from sklearn.linear_model import LogisticRegression
+    from snowflake.ml.registry import Registry
+
+    frame = pd.DataFrame({"A": [0.0, 1.0, 2.0, 3.0], "B": [1.0, 0.0, 1.0, 0.0]})
+    fitted = LogisticRegression().fit(frame, [0, 0, 1, 1])
+    registry = Registry(session)
+    for version in ("V1", "V2"):
+        registry.log_model(
+            fitted,
+            model_name="M",
+            version_name=version,
+            sample_input_data=frame,
+            metrics={"auc": 0.9},
+            comment="it's",
+            target_platforms=["WAREHOUSE"],
+        )
+    model = registry.get_model("M")
+    assert model.default.version_name == "V1"
+    model.default = "V2"
+    model.version("V1").set_alias("CHAMPION")
+    assert model.version("CHAMPION").version_name == "V1"
+    model.version("V2").set_alias("CHAMPION")
+    assert model.version("CHAMPION").version_name == "V2"
+    first = model.version("V1")
+    first.set_metric("f1", 0.5)
+    assert first.show_metrics() == {"auc": 0.9, "f1": 0.5}
+    assert list(registry.show_models()["name"]) == ["M"]
+    assert list(first.load(force=True).predict(frame)) == list(fitted.predict(frame))
+    assert list(first.run(frame, function_name="predict").iloc[:, -1]) == list(fitted.predict(frame))
+    first.export(str(tmp_path))
+    assert any(tmp_path.iterdir())
+    model.delete_version("V1")
+    registry.delete_model("M")
+    assert registry.show_models().empty
