@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+from decimal import Decimal
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -114,8 +115,17 @@ def run(sql: str, params: tuple = ()) -> pd.DataFrame:
             raise WarehouseUnavailable(f"{error} {_remedy(source.settings)}") from error
         else:
             frame.columns = [c.lower() for c in frame.columns]
-            return frame
+            return _plain_numbers(frame)
     raise AssertionError
+
+
+def _plain_numbers(frame: pd.DataFrame) -> pd.DataFrame:
+    """Exact decimals as floats: what is shown and drawn does not need more than 15 digits."""
+    for column in frame.columns[frame.dtypes == object]:
+        first = frame[column].first_valid_index()
+        if first is not None and isinstance(frame[column].loc[first], Decimal):
+            frame[column] = frame[column].astype(float)
+    return frame
 
 
 def _is_stale(error: Any) -> bool:

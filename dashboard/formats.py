@@ -48,6 +48,11 @@ def month(value: Any) -> str:
     return NOTHING if pd.isna(value) else f"{pd.Timestamp(value):%b %Y}"
 
 
+def last_day(first: dt.date | None) -> dt.date | None:
+    """The last day of the month that begins on `first`."""
+    return None if first is None else (pd.Timestamp(first) + pd.offsets.MonthEnd(0)).date()
+
+
 def moment(value: Any) -> str:
     """3 Mar 2018, 14:05 UTC."""
     return NOTHING if pd.isna(value) else f"{day(value)}, {pd.Timestamp(value):%H:%M} UTC"

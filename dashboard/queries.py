@@ -9,6 +9,8 @@ from __future__ import annotations
 import datetime as dt
 from typing import TYPE_CHECKING, Any
 
+import streamlit as st
+
 from customer_analytics import tables as T
 from dashboard.connection import NothingBuilt, backends, read, run, table_versions, warm_up
 from dashboard.retrieval import Conditions, search
@@ -306,9 +308,11 @@ def of_customer(
         return pd.DataFrame(columns=list(table.column_names))
 
 
+@st.cache_data(ttl=LINK_SECONDS / 2, max_entries=1000, show_spinner=False)
 def call_link(relative_path: str) -> str:
-    """A presigned URL of a recording, valid for an hour; the browser can seek in it."""
-    return run(f"select get_presigned_url(@{CALL_STAGE}, %s, {LINK_SECONDS}) as link", (relative_path,))["link"].iloc[0]
+    """A presigned URL of a recording, valid for at least half an hour; the browser can seek in it."""
+    sql = f"select get_presigned_url(@{CALL_STAGE}, %s, {LINK_SECONDS}) as link"
+    return run(sql, (relative_path,))["link"].iloc[0]
 
 
 # --------------------------------------------------------------------- product

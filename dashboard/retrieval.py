@@ -68,6 +68,8 @@ def search(query: str, mode: str, conditions: Conditions, k: int = 20) -> pd.Dat
 def _search_one(
     kind: str, query: str, vector: np.ndarray | None, mode: str, conditions: Conditions, k: int
 ) -> pd.DataFrame:
+    import pandas as pd
+
     from customer_analytics.resources.vector_store import hybrid
 
     store, collection = backends()["vector_store"], _COLLECTIONS[kind]
@@ -82,7 +84,7 @@ def _search_one(
         frame = hybrid(store, collection, query, vector, k, where, columns).to_pandas()
     frame = frame.assign(kind=kind, id=frame["id"].astype(str)).rename(columns={collection.text: "text"})
     if kind == "call":
-        frame["date"] = None
+        frame["date"] = pd.Series(pd.NaT, index=frame.index, dtype="datetime64[us, UTC]")
     return frame
 
 

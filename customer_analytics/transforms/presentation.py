@@ -96,7 +96,7 @@ def list_churned(mrr: DataFrame, customers: DataFrame, sentiment: DataFrame, pse
         .filter(F.col("place") == F.lit(1))
         .select(
             F.col("customer_id"),
-            F.to_date(F.add_months("date_month", F.lit(-1))).alias("last_active_month"),
+            F.to_date(F.dateadd("month", F.lit(-1), F.col("date_month"))).alias("last_active_month"),
             F.col("previous_month_mrr").alias("mrr_lost"),
             F.coalesce(F.col("last_month") > F.col("date_month"), F.lit(False)).alias("reactivated"),
         )

@@ -1,5 +1,6 @@
 """Ask what customers said: answers with citations, in a conversation."""
 
+import pandas as pd
 import streamlit as st
 
 from customer_analytics.resources.chat import ChatError, Passage, Turn
@@ -46,7 +47,7 @@ def answer(question: str) -> None:
             p["kind"],
             int(p["customer_id"]),
             p["text"],
-            str(p["date"])[:10] if p["date"] else None,
+            None if pd.isna(p["date"]) else str(p["date"])[:10],
             p["sentiment"],
         )
         for p in found

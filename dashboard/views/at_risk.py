@@ -23,7 +23,7 @@ SORTS = {
 }
 
 with page("Customers at risk", "Who is still here, worth a call, and has a reason to leave."):
-    data_up_to(queries.data_up_to("PRED_TWITTER_COMMENTS.date", "ORDERS.order_date", "MRR.date_month"))
+    data_up_to(queries.data_up_to("PRED_TWITTER_COMMENTS.date", "ORDERS.order_date"))
     left, right = st.columns(2)
     with left:
         search = name_filter("risk")

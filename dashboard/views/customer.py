@@ -215,5 +215,5 @@ with page("Customer", "One customer, from every side."):
     if back.button("Another customer", icon=":material/search:", width="stretch"):
         del st.query_params["customer_id"]
         st.rerun()
-    data_up_to(queries.data_up_to("ORDERS.order_date", "MRR.date_month", "PRED_TWITTER_COMMENTS.date"))
+    data_up_to(queries.data_up_to("ORDERS.order_date", "PRED_TWITTER_COMMENTS.date"))
     show_customer(number, customer)

@@ -30,7 +30,8 @@ with page("MRR movement", "What is won and lost of monthly recurring revenue."):
         nothing_yet("There is no subscription period in the sources (subscription_periods).")
         st.stop()
     months["mrr"] = months["mrr"].astype(float)
-    data_up_to(months["date_month"].max(), "months are complete")
+    running = months.loc[months["mrr"] > 0, "date_month"]
+    data_up_to(formats.last_day(running.max()) if len(running) else None, "whole months")
     movements = queries.mrr_movements()
     choices = list(months["date_month"])
     first, last = choices[max(0, len(choices) - 12)], choices[-1]

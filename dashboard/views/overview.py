@@ -7,7 +7,9 @@ from dashboard.charts import line, movement_bars, show
 from dashboard.frame import data_up_to, explained, page, view
 
 with page("GroundTruth", "Who the customers are, what they are worth, how they feel, and which advertising pays."):
-    data_up_to(queries.data_up_to("ORDERS.order_date", "ATTRIBUTION_TOUCHES.converted_at", "MRR.date_month"))
+    data_up_to(
+        queries.data_up_to("ORDERS.order_date", "STG_CUSTOMER_CONVERSIONS.converted_at", "PRED_TWITTER_COMMENTS.date")
+    )
 
     months = queries.mrr_months()
     if len(months):
