@@ -121,7 +121,7 @@ def run(sql: str, params: tuple = ()) -> pd.DataFrame:
 
 def _plain_numbers(frame: pd.DataFrame) -> pd.DataFrame:
     """Exact decimals as floats: what is shown and drawn does not need more than 15 digits."""
-    for column in frame.columns[frame.dtypes == object]:
+    for column in frame.select_dtypes("object").columns:
         first = frame[column].first_valid_index()
         if first is not None and isinstance(frame[column].loc[first], Decimal):
             frame[column] = frame[column].astype(float)

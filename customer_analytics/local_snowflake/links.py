@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import hmac
 import time
@@ -33,15 +34,18 @@ class Links:
 
     def function(self, session: Connection, folder: Path) -> str:
         """The name of a DuckDB function (path, seconds) -> link to that file of the folder, for this session."""
+        import duckdb
         import duckdb.sqltypes as types
 
         below = folder.resolve().relative_to(self.folder).as_posix()
         name = "local_link_" + hashlib.md5(below.encode(), usedforsecurity=False).hexdigest()[:12]
         if name not in session.link_functions:
-            session.duck.con.create_function(
-                name, lambda path, seconds: self.signed(f"{below}/{path.lstrip('/')}", seconds),
-                [types.VARCHAR, types.BIGINT], types.VARCHAR, side_effects=True,
-            )  # fmt: skip
+            # A function belongs to the whole database: another session may have made it already.
+            with contextlib.suppress(duckdb.CatalogException):
+                session.duck.con.create_function(
+                    name, lambda path, seconds: self.signed(f"{below}/{path.lstrip('/')}", seconds),
+                    [types.VARCHAR, types.BIGINT], types.VARCHAR, side_effects=True,
+                )  # fmt: skip
             session.link_functions.add(name)
         return name
 
