@@ -99,7 +99,7 @@ def held_rows(session: Session, table: Table) -> int | None:
     from snowflake.snowpark.exceptions import SnowparkSQLException
 
     try:
-        return int(session.sql(f"SELECT COUNT(*) FROM {table.name}").collect()[0][0])
+        return session.table(table.name).count()
     except SnowparkSQLException as error:
         if "does not exist" in str(error):
             return None

@@ -20,7 +20,20 @@ def ensure_rejected_table(session: Session) -> None:
     columns = ", ".join(
         f'"{c.name.upper()}" {c.type}' + ("" if c.nullable else " NOT NULL") for c in STG_REJECTED.columns
     )
-    session.sql(f"CREATE TABLE IF NOT EXISTS {STG_REJECTED.name} ({columns})").collect()
+    from snowflake.connector.errors import DatabaseError
+    from snowflake.snowpark.exceptions import SnowparkSQLException
+
+    for last_try in (False, True):
+        try:
+            session.sql(f"SELECT 1 FROM {STG_REJECTED.name} LIMIT 0").collect()
+            return
+        except SnowparkSQLException as error:
+            if last_try or "does not exist" not in str(error):
+                raise
+        try:
+            session.sql(f"CREATE TABLE IF NOT EXISTS {STG_REJECTED.name} ({columns})").collect()
+        except (SnowparkSQLException, DatabaseError):
+            continue  # another source made it at this moment
 
 
 def replace_rejected(session: Session, table_name: str, rejected: pa.Table) -> None:

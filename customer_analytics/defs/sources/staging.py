@@ -49,13 +49,13 @@ def last_load(instance: dg.DagsterInstance, table: Table) -> LastLoad | None:
     materialization = event.asset_materialization if event else None
     if materialization is None:
         return None
-    counts = {
-        name: entry.value if entry else None
-        for name in ("dagster/row_count", "rejected_rows")
-        for entry in [materialization.metadata.get(name)]
-    }
     version = (materialization.tags or {}).get("dagster/data_version", "")
-    return LastLoad(version, counts["dagster/row_count"], counts["rejected_rows"])
+
+    def count(name: str) -> int | None:
+        entry = materialization.metadata.get(name)
+        return entry.value if entry and isinstance(entry.value, int) else None
+
+    return LastLoad(version, count("dagster/row_count"), count("rejected_rows"))
 
 
 def _source_measures(table: Table) -> list[Measure]:
