@@ -67,7 +67,8 @@ def _generators(select: exp.Select) -> None:
             continue
         alias = relation.alias or "LOCAL_GENERATOR"
         rows = relation.this.args["rowcount"].sql()
-        relation.replace(parse(f"SELECT local_seq FROM local_generator({rows})", read="duckdb").subquery(alias))
+        numbers = exp.select("local_seq").from_(exp.Table(this=exp.func("local_generator", exp.Literal.number(rows))))
+        relation.replace(numbers.subquery(alias))
         for sequence in list(select.find_all(exp.Seq1, exp.Seq2, exp.Seq4, exp.Seq8)):
             if sequence.find_ancestor(exp.Select) is select:
                 sequence.replace(exp.column("local_seq", table=alias))
@@ -139,7 +140,7 @@ def _formatted(node: exp.ToChar) -> exp.Expr:
     unknown = [p for p in pieces if p[0].isalpha() and p not in _FORMAT and p != "T"]
     if not text.is_string or unknown:
         raise _unknown_format(text.name)
-    pattern = exp.Literal.string("".join(_FORMAT.get(piece, piece) for piece in pieces))
+    pattern = exp.Literal.string("".join(_FORMAT.get(piece) or piece for piece in pieces))
     return _call("strftime", node.this, pattern)
 
 

@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import snowflake.connector.errors as sfe
+from duckdb.func import ARROW, SPECIAL
+from duckdb.sqltypes import DOUBLE, VARCHAR
 
 from customer_analytics.local_snowflake import models
 from customer_analytics.local_snowflake.names import IDENTIFIER, NAME, normal, qualified
@@ -52,16 +54,17 @@ def _function(session: Connection, folder: Path, method: str) -> str:
     def run(*columns: pa.Array) -> pa.Array:
         return session.engine.model_runners.get(folder).run(method, list(columns))
 
+    inputs: list[Any] = [DOUBLE] * count
     names = [f"a{i}" for i in range(count)]
     # DuckDB wants one named parameter for each column
     call = eval(f"lambda {', '.join(names)}: run({', '.join(names)})", {"run": run})  # noqa: S307
     session.duck.con.create_function(
         name,
         call,
-        ["DOUBLE"] * count,
-        "VARCHAR",
-        type="arrow",
-        null_handling="special",
+        inputs,
+        VARCHAR,
+        type=ARROW,
+        null_handling=SPECIAL,
         side_effects=True,
     )
     session.model_functions.add(name)

@@ -71,5 +71,5 @@ class SessionPerThread(ABC):
         return {k: v for k, v in self.__dict__.items() if k not in ("_local", "_lock", "_sessions", "_pid")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)
+        vars(self).update(state)
         self._start_over()
