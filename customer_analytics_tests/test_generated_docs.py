@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+import tomllib
+
 import pytest
 
 from customer_analytics.generated_docs import FILES, ROOT, env_example
@@ -25,3 +28,11 @@ def test_the_example_uncommented_is_the_default(tmp_path, monkeypatch) -> None:
     (tmp_path / ".env").write_text("\n".join(lines))
     monkeypatch.delenv("CUSTOMER_ANALYTICS_HOME", raising=False)
     assert Settings(_env_file=tmp_path / ".env") == Settings(_env_file=None)  # pyright: ignore[reportCallIssue]
+
+
+def test_every_dependency_has_its_line() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    needed = [*project["dependencies"], *(d for extra in project["optional-dependencies"].values() for d in extra)]
+    names = [re.split(r"[\[=<>~ ;]", dependency)[0] for dependency in needed]
+    lines = re.findall(r"^\| ([a-z0-9-]+) \|", (ROOT / "docs/dependencies.md").read_text(), flags=re.MULTILINE)
+    assert sorted(set(names)) == sorted(line for line in lines if line != "package")
