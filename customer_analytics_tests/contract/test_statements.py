@@ -12,8 +12,6 @@ import pytest
 from snowflake.snowpark import Session
 from snowflake.snowpark.exceptions import SnowparkSQLException
 
-ONE_ROW = "SELECT 10.5::NUMBER(28,9) AS a, 3::NUMBER(38,0) AS i, '2020-02-15'::DATE AS d, 1.5::FLOAT AS f"
-
 
 @pytest.fixture(scope="module")
 def numbers(module_session: Session) -> Session:
