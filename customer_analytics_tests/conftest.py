@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from snowflake.snowpark import Session
 
     from customer_analytics.resources.warehouse import Warehouse
+    from customer_analytics_tests.weaviate_server import WeaviateServer
 
 SEED_DATA = Path(__file__).resolve().parents[2] / "shared" / "seed_data"
 
@@ -70,3 +71,33 @@ def _session_in_new_schema(warehouse: Warehouse) -> Iterator[Session]:
     yield session
     session.sql(f"DROP SCHEMA IF EXISTS {schema}").collect()
     session.close()
+
+
+@pytest.fixture(scope="session")
+def weaviate_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WeaviateServer]:
+    """A real Weaviate with anonymous access; tests that use it are marked `heavy`."""
+    from customer_analytics_tests.weaviate_server import WeaviateServer
+
+    server = WeaviateServer(tmp_path_factory.mktemp("weaviate"))
+    yield server.start()
+    server.kill()
+
+
+@pytest.fixture(scope="session")
+def weaviate_server_with_key(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WeaviateServer]:
+    """A real Weaviate that asks for an API key; tests that use it are marked `heavy`."""
+    from customer_analytics_tests.weaviate_server import WeaviateServer
+
+    server = WeaviateServer(tmp_path_factory.mktemp("weaviate_with_key"), api_key="right-key")
+    yield server.start()
+    server.kill()
+
+
+@pytest.fixture
+def weaviate_server_of_its_own(tmp_path: Path) -> Iterator[WeaviateServer]:
+    """A real Weaviate that the test may kill and start again; tests that use it are marked `heavy`."""
+    from customer_analytics_tests.weaviate_server import WeaviateServer
+
+    server = WeaviateServer(tmp_path / "weaviate")
+    yield server.start()
+    server.kill()

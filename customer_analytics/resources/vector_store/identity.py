@@ -72,7 +72,9 @@ def _typed(column: Column, value: Any) -> Any:
             value = value if value.tzinfo else value.replace(tzinfo=dt.UTC)
         elif isinstance(value, dt.date) and pa.types.is_timestamp(wanted):
             value = dt.datetime(value.year, value.month, value.day, tzinfo=dt.UTC)
-        elif pa.types.is_integer(wanted) and isinstance(value, SupportsInt) and int(value) == value:
+        elif pa.types.is_integer(wanted) and isinstance(value, SupportsInt):
+            if int(value) != value:  # Arrow would cut the fraction off
+                raise ValueError("not a whole number")
             value = int(value)  # Decimal and numpy's integers
         return pa.scalar(value, wanted).as_py()
     except (pa.ArrowException, TypeError, ValueError, OverflowError) as error:

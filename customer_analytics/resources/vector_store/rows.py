@@ -114,6 +114,8 @@ def check_rows(collection: Collection, dimension: int, rows: pa.Table) -> pa.Tab
             raise VectorStoreError(
                 f"{values.null_count} rows for {name} have no {field.name}, which is required: fill it."
             )
+        if pa.types.is_floating(field.type) and pc.all(pc.is_finite(values)).as_py() is False:  # pyright: ignore[reportAttributeAccessIssue]
+            raise VectorStoreError(f"{field.name} for {name} holds NaN or infinity: give NULL instead.")
     checked = pa.table(arrays, schema=wanted)
     _check_ids(name, checked.column(ID))
     for start in range(0, checked.num_rows, _CHECK_ROWS):
@@ -249,6 +251,8 @@ def _filter_value(name: str, type_: pa.DataType, given: Any) -> Any:
     accepted = _python_types(type_)
     if not isinstance(value, accepted) or (isinstance(value, bool) and bool not in accepted):
         raise VectorStoreError(f"A filter on {name} has {value!r}, which is not {type_}: give it in that type.")
+    if pa.types.is_integer(type_) and value != value // 1:  # Arrow would cut the fraction off
+        raise VectorStoreError(f"A filter on {name} has {value!r}, which is not {type_}: give a whole number.")
     try:
         return pa.scalar(value, type_).as_py()
     except (pa.ArrowException, OverflowError) as error:

@@ -72,6 +72,8 @@ class WeaviateVectorStore:
             if grpc_url
             else (self._http[0], 50051, secure)
         )
+        if self._http[:2] == self._grpc[:2]:
+            raise VectorStoreError("WEAVIATE_GRPC_URL must be another port than WEAVIATE_URL's: gRPC has its own.")
         self._api_key = api_key
         self._connection: WeaviateClient | None = None
         self._dimensions: dict[str, int] = {}
@@ -402,8 +404,8 @@ def _address(url: str, setting: str, ports: dict[str, int]) -> tuple[str, int, b
     try:
         port = parts.port
     except ValueError:
-        port = None
-    if parts.scheme not in ports or not parts.hostname:
+        port = -1
+    if parts.scheme not in ports or not parts.hostname or port == -1:
         raise VectorStoreError(f"{setting} must be like http://host:port or https://host.")
     return parts.hostname, port or ports[parts.scheme], parts.scheme == "https"
 
