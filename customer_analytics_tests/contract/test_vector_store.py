@@ -27,7 +27,7 @@ from customer_analytics.resources.vector_store import (
     sync,
 )
 from customer_analytics.resources.vector_store.lancedb import LanceVectorStore
-from customer_analytics.resources.vector_store.rows import vector_array
+from customer_analytics.resources.vector_store.rows import NIL, vector_array
 from customer_analytics_tests.contract.vectors import (
     DIMENSION,
     MODEL,
@@ -299,6 +299,7 @@ def test_delete_says_how_many_were_there(store: VectorStore) -> None:
         (lambda r: r.drop_columns(["customer_id"]), "customer_id"),
         (lambda r: r.append_column("more", pa.array(range(r.num_rows))), "more"),
         (lambda r: r.set_column(0, "id", pa.array(["x"] * r.num_rows)), "object_id"),
+        (lambda r: r.slice(0, 1).set_column(0, "id", pa.array([NIL])), "object_id"),
         (lambda r: r.set_column(7, "said at", r.column("said at").cast(pa.timestamp("us"))), "zone"),
         (
             lambda r: r.set_column(9, "Größe", pa.array([float("nan")] * r.num_rows)),

@@ -66,7 +66,7 @@ def many(count: int) -> pa.Table:
 
     vectors = np.zeros((count, 4), np.float32)
     vectors[:, 0] = 1
-    ids = pa.array([str(uuid.UUID(int=i)) for i in range(count)])
+    ids = pa.array([str(uuid.UUID(int=i)) for i in range(1, count + 1)])
     text = pa.array([f"text {i}" for i in range(count)])
     return pa.Table.from_arrays(
         [ids, vector_array(vectors), text, pa.array([MODEL] * count), text], schema=schema_of(MANY, 4)

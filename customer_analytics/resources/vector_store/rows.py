@@ -15,6 +15,7 @@ from customer_analytics.tables import BOOLEAN, DATE, FLOAT, INTEGER, TEXT, TIMES
 
 ID, VECTOR, CONTENT_HASH, EMBEDDING_MODEL = "id", "vector", "content_hash", "embedding_model"
 OWN = (ID, VECTOR, CONTENT_HASH, EMBEDDING_MODEL)
+NIL = "00000000-0000-0000-0000-000000000000"
 UNIT_LENGTH_TOLERANCE = 1e-3
 _CHECK_ROWS = 65_536
 
@@ -146,7 +147,9 @@ def _is_list(type_: pa.DataType) -> bool:
 
 
 def _check_ids(collection: str, ids: pa.ChunkedArray) -> None:
-    well_formed = pc.match_substring_regex(ids, "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")  # pyright: ignore[reportAttributeAccessIssue]
+    # The nil UUID is nobody's: stores use it as the place before the first object.
+    pattern = "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
+    well_formed = pc.and_(pc.match_substring_regex(ids, pattern), pc.not_equal(ids, NIL))  # pyright: ignore[reportAttributeAccessIssue]
     if not pc.all(well_formed).as_py() and len(ids):  # pyright: ignore[reportAttributeAccessIssue]
         wrong = next(i for i, ok in zip(ids.to_pylist(), well_formed.to_pylist(), strict=True) if not ok)
         raise VectorStoreError(f"{wrong!r} is not an id for {collection}: make ids by object_id, UUIDs in lower case.")
