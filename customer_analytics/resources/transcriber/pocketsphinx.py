@@ -28,9 +28,9 @@ class PocketsphinxTranscriber:
     def transcribe(self, samples: np.ndarray) -> str:
         from pocketsphinx import Segmenter
 
-        decoder, initial_mean = self._decoder
-        # The mean of the cepstra adapts while it decodes: each call starts from the model's own.
-        decoder.set_cmn(initial_mean)
+        decoder = self._decoder
+        # It adapts to what it hears (set_cmn alone does not undo that): each call starts afresh.
+        decoder.reinit_feat()
         heard = []
         longest = LONGEST_UTTERANCE_SECONDS * SAMPLE_RATE * 2
         for segment in Segmenter(sample_rate=SAMPLE_RATE).segment(io.BytesIO(_pcm(samples))):
@@ -43,11 +43,10 @@ class PocketsphinxTranscriber:
         return " ".join(text for text in heard if text)
 
     @cached_property
-    def _decoder(self) -> tuple[Any, str]:
+    def _decoder(self) -> Any:
         from pocketsphinx import Decoder
 
-        decoder = Decoder(loglevel="FATAL")
-        return decoder, decoder.get_cmn()
+        return Decoder(loglevel="FATAL")
 
 
 def _pcm(samples: np.ndarray) -> bytes:
