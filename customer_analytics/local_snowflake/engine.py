@@ -146,7 +146,6 @@ class Connection(FakeSnowflakeConnection):
         self.lock = threading.RLock()
         self.temporary_names: set[tuple[str, ...]] = set()
         self.temporary_stages: list[tuple[str, str, str]] = []
-        self.link_functions: set[str] = set()
         self.model_functions: set[str] = set()
         self.number = 0
         self.query_tag: str | None = None

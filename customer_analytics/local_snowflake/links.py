@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import hmac
+import threading
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 if TYPE_CHECKING:
@@ -22,6 +22,9 @@ class Links:
 
     def __init__(self, folder: Path, base_url: str, key: str) -> None:
         self.folder, self.base_url, self._key = folder.resolve(), base_url, key.encode()
+        self._functions: dict[str, Any] = {}
+        self._functions_lock = threading.Lock()
+        self._keeper: Any = None
 
     def plain(self, path: Path) -> str:
         """An address that says where a file is, and opens nothing."""
@@ -34,19 +37,23 @@ class Links:
 
     def function(self, session: Connection, folder: Path) -> str:
         """The name of a DuckDB function (path, seconds) -> link to that file of the folder, for this session."""
-        import duckdb
         import duckdb.sqltypes as types
 
         below = folder.resolve().relative_to(self.folder).as_posix()
         name = "local_link_" + hashlib.md5(below.encode(), usedforsecurity=False).hexdigest()[:12]
-        if name not in session.link_functions:
-            # A function belongs to the whole database: another session may have made it already.
-            with contextlib.suppress(duckdb.CatalogException):
-                session.duck.con.create_function(
-                    name, lambda path, seconds: self.signed(f"{below}/{path.lstrip('/')}", seconds),
-                    [types.VARCHAR, types.BIGINT], types.VARCHAR, side_effects=True,
-                )  # fmt: skip
-            session.link_functions.add(name)
+        with self._functions_lock:
+            if name not in self._functions:
+                # A function belongs to the whole database, but dies with the connection that made it, and
+                # whoever calls it then takes the process down: so one connection of its own keeps them all.
+                if self._keeper is None:
+                    self._keeper = session.duck.con.cursor()
+
+                def link(path: str, seconds: int) -> str:
+                    return self.signed(f"{below}/{path.lstrip('/')}", seconds)
+
+                parameters = [types.VARCHAR, types.BIGINT]
+                self._keeper.create_function(name, link, parameters, types.VARCHAR, side_effects=True)
+                self._functions[name] = link  # DuckDB holds no reference of its own
         return name
 
     def resolve(self, relative: str, query: Mapping[str, str]) -> Path | None:

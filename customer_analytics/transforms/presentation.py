@@ -88,15 +88,15 @@ def list_churned(mrr: DataFrame, customers: DataFrame, sentiment: DataFrame, pse
     """
     by_customer = Window.partition_by("customer_id")
     latest = (
-        mrr.with_column(
-            "last_month", F.max(F.iff(F.col("is_active"), F.col("date_month"), F.lit(None))).over(by_customer)
-        )
+        # One row per customer and month: the row before a churn is its last active month.
+        mrr.with_column("month_before", F.lag("date_month").over(by_customer.order_by("date_month")))
+        .with_column("last_month", F.max(F.iff(F.col("is_active"), F.col("date_month"), F.lit(None))).over(by_customer))
         .filter(F.col("change_category") == F.lit("churn"))
         .with_column("place", F.row_number().over(by_customer.order_by(F.col("date_month").desc())))
         .filter(F.col("place") == F.lit(1))
         .select(
             F.col("customer_id"),
-            F.to_date(F.dateadd("month", F.lit(-1), F.col("date_month"))).alias("last_active_month"),
+            F.col("month_before").alias("last_active_month"),
             F.col("previous_month_mrr").alias("mrr_lost"),
             F.coalesce(F.col("last_month") > F.col("date_month"), F.lit(False)).alias("reactivated"),
         )

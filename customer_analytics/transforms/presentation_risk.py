@@ -27,7 +27,7 @@ def _sentiment_over_time(comments: DataFrame) -> DataFrame:
     """customer_id, recent_sentiment, earlier_sentiment; recent is counted from the newest comment of all."""
     dated = comments.select("customer_id", "sentiment", "date").filter(F.col("date").is_not_null())
     dated = dated.with_column("newest", F.max("date").over())
-    recent = F.col("date") > F.dateadd("day", F.lit(-RECENT_DAYS), F.col("newest"))
+    recent = F.datediff("day", F.col("date"), F.col("newest")) < F.lit(RECENT_DAYS)
     return dated.group_by("customer_id").agg(
         F.avg(F.iff(recent, F.col("sentiment"), F.lit(None))).alias("recent_sentiment"),
         F.avg(F.iff(recent, F.lit(None), F.col("sentiment"))).alias("earlier_sentiment"),

@@ -38,13 +38,8 @@ def fill(settings: Any, resources: dict[str, Any], folder: Path, customers: int 
 
 
 def save(session: Session, table: T.Table, rows: list[dict[str, Any]]) -> None:
-    """Replace the table, as the IO manager does."""
+    """Replace the table by these rows; columns not given are NULL."""
     import pyarrow as pa
-
-    from customer_analytics.snowpark_io.columns import SCHEMA_KEY, declared_columns
-    from customer_analytics.snowpark_io.names import TableName
-    from customer_analytics.snowpark_io.writing import replace_table, source_of
-    from customer_analytics.table_assets import column_schema
 
     types = {
         T.INTEGER: pa.int64(),
@@ -58,9 +53,19 @@ def save(session: Session, table: T.Table, rows: list[dict[str, Any]]) -> None:
     }
     schema = pa.schema([pa.field(c.name, types[c.type]) for c in table.columns])
     data = pa.Table.from_pylist([{n: row.get(n) for n in table.column_names} for row in rows], schema)
+    keep(session, table, data)
+
+
+def keep(session: Session, table: T.Table, content: Any) -> None:
+    """Replace the table, as the IO manager does."""
+    from customer_analytics.snowpark_io.columns import SCHEMA_KEY, declared_columns
+    from customer_analytics.snowpark_io.names import TableName
+    from customer_analytics.snowpark_io.writing import replace_table, source_of
+    from customer_analytics.table_assets import column_schema
+
     declared = declared_columns({SCHEMA_KEY: column_schema(table)})
     target = TableName(None, str(session.get_current_schema()).strip('"'), table.name)
-    with source_of(session, data, target, declared, staged=True) as source:
+    with source_of(session, content, target, declared, staged=False) as source:
         replace_table(session, target, source, declared)
 
 
@@ -276,19 +281,16 @@ def present(session: Session, settings: Any, resources: dict[str, Any] | None = 
     def table(t: T.Table) -> DataFrame:
         return session.table(t.name)
 
-    def keep(t: T.Table, result: DataFrame) -> None:
-        result.write.save_as_table(t.name, mode="overwrite")
-
     comments, calls = table(T.PRED_TWITTER_COMMENTS), table(T.PRED_CUSTOMER_CALLS)
-    keep(T.PRES_SENTIMENT, presentation.combine_sentiment(comments, calls))
+    keep(session, T.PRES_SENTIMENT, presentation.combine_sentiment(comments, calls))
     feeling, customers, mrr, ltv = map(table, (T.PRES_SENTIMENT, T.CUSTOMERS, T.MRR, T.PRED_CUSTOMER_LTV))
-    keep(T.PRES_CLV, presentation.rank_lifetime_values(customers, ltv, feeling))
-    keep(T.PRES_CHURN, presentation.list_churned(mrr, customers, feeling))
-    keep(T.PRES_AT_RISK, presentation_risk.find_customers_at_risk(customers, mrr, ltv, comments, feeling, 182))
+    keep(session, T.PRES_CLV, presentation.rank_lifetime_values(customers, ltv, feeling))
+    keep(session, T.PRES_CHURN, presentation.list_churned(mrr, customers, feeling))
+    keep(session, T.PRES_AT_RISK, presentation_risk.find_customers_at_risk(customers, mrr, ltv, comments, feeling, 182))
     touches = table(T.ATTRIBUTION_TOUCHES)
     spend = (table(T.STG_CUSTOMER_CONVERSIONS), table(T.STG_AD_SPEND))
-    keep(T.PRES_AD_SPEND, presentation_marketing.relate_spend_to_revenue(touches, *spend))
-    keep(T.PRES_JOURNEYS, presentation_marketing.trace_journeys(touches))
+    keep(session, T.PRES_AD_SPEND, presentation_marketing.relate_spend_to_revenue(touches, *spend))
+    keep(session, T.PRES_JOURNEYS, presentation_marketing.trace_journeys(touches))
     _themes(session, settings)
     built = dt.datetime(2020, 6, 30, 6)
     health = {"built_at": built, "row_count": 3, "rejected_rows": 0, "checks_failing": 0, "kind": "table"}
