@@ -25,7 +25,7 @@ $(VENV)/.setup-dev: $(VENV)/.setup requirements-dev.lock
 	@touch $@
 
 whisper: $(VENV)/.setup ## Add OpenAI Whisper for TRANSCRIBER=whisper (several GB: torch)
-	@$(BIN)/uv pip install --quiet -c requirements.lock openai-whisper
+	@$(BIN)/uv pip install --quiet --no-deps -r requirements-whisper.lock
 
 demo: run serve ## Build everything from the sample (or SOURCE_URI), then serve it until Ctrl-C
 
@@ -49,3 +49,4 @@ docs: $(VENV)/.setup ## Write .env.example and the data dictionary anew from the
 lock: $(VENV)/.setup ## Resolve the dependencies anew, into the lock files (they name no index)
 	$(BIN)/uv pip compile pyproject.toml $(COMPILE) -o requirements.lock
 	$(BIN)/uv pip compile pyproject.toml --extra dev -c requirements.lock $(COMPILE) -o requirements-dev.lock
+	$(BIN)/uv pip compile pyproject.toml --extra whisper -c requirements.lock $(COMPILE) -o requirements-whisper.lock

@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from customer_analytics.calls.recordings import customer_of, open_source
+from customer_analytics.sources import SourceError
+
+
+def folder_of(root: Path, *names: str) -> Path:
+    for name in names:
+        path = root / "customer_calls" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(name.encode())
+    return root
+
+
+def zip_of(root: Path, *names: str) -> Path:
+    with zipfile.ZipFile(root / "customer_calls.zip", "w") as archive:
+        for name in names:
+            archive.writestr(name, name.encode())
+    return root
+
+
+@pytest.mark.parametrize("make", [folder_of, zip_of])
+def test_recordings_are_found_by_name(tmp_path: Path, make) -> None:
+    make(tmp_path, "6-a.wav", "deep/er/54-it's a b.OGG", "8-x-y.m4a", "9-z.mp3", "10-q.flac")
+    with open_source(str(tmp_path)) as source:
+        found = {r.name: (r.call_id, r.customer_id, r.open().read().decode()) for r in source.recordings}
+    assert found == {
+        "6-a.wav": ("6-a", 6, "6-a.wav"),
+        "54-it's a b.OGG": ("54-it's a b", 54, "deep/er/54-it's a b.OGG"),
+        "8-x-y.m4a": ("8-x-y", 8, "8-x-y.m4a"),
+        "9-z.mp3": ("9-z", 9, "9-z.mp3"),
+        "10-q.flac": ("10-q", 10, "10-q.flac"),
+    }
+    assert source.rejected == []
+
+
+@pytest.mark.parametrize("make", [folder_of, zip_of])
+def test_what_cannot_be_a_call_is_rejected_with_its_reason(tmp_path: Path, make) -> None:
+    make(tmp_path, "call.wav", "-a.wav", "x6-a.wav", "6.wav", "6-a.txt", "6-a.wav", "b/6-a.mp3",
+         "99999999999999999999-a.wav", ".DS_Store", "__MACOSX/6-a.wav")  # fmt: skip
+    with open_source(str(tmp_path)) as source:
+        reasons = {r.source_file: r.reason for r in source.rejected}
+    assert [r.name for r in source.recordings] == ["6-a.wav"]
+    assert set(reasons) == {
+        "call.wav", "-a.wav", "x6-a.wav", "6.wav", "6-a.txt", "b/6-a.mp3", "99999999999999999999-a.wav"
+    }  # fmt: skip
+    assert "customer id" in reasons["call.wav"]
+    assert "wav, mp3" in reasons["6-a.txt"]
+    assert reasons["b/6-a.mp3"] == "the call 6-a stands there already, as 6-a.wav"
+
+
+@pytest.mark.parametrize(
+    "name", ["../6-a.wav", "x/../../6-a.wav", "/6-a.wav", "C:\\6-a.wav", "..\\6-a.wav", "C:6-a.wav"]
+)
+def test_an_entry_cannot_escape_its_folder(tmp_path: Path, name: str) -> None:
+    zip_of(tmp_path, name, "7-ok.wav")
+    with open_source(str(tmp_path)) as source:
+        assert [r.name for r in source.recordings] == ["7-ok.wav"]
+        assert [r.reason for r in source.rejected] == ["its path leads out of the folder: it is not unpacked"]
+
+
+def test_no_calls_are_no_error_but_a_broken_zip_or_two_sources_are(tmp_path: Path) -> None:
+    with open_source(str(tmp_path)) as source:
+        assert source is None
+    (tmp_path / "customer_calls.zip").write_bytes(b"PK\x03\x04 not a zip")
+    with pytest.raises(SourceError, match=r"customer_calls\.zip is not a whole zip"), open_source(str(tmp_path)):
+        pass
+    folder_of(tmp_path, "6-a.wav")
+    with pytest.raises(SourceError, match="both customer_calls/ and"), open_source(str(tmp_path)):
+        pass
+
+
+def test_any_file_system_of_fsspec_will_do() -> None:
+    import fsspec
+
+    memory = fsspec.filesystem("memory")
+    memory.pipe("/calls-test/customer_calls/6-a.wav", b"sound")
+    with open_source("memory://calls-test") as source:
+        assert [(r.name, r.open().read()) for r in source.recordings] == [("6-a.wav", b"sound")]
+    memory.rm("/calls-test", recursive=True)
+
+
+def test_leading_zeros_are_no_other_customer() -> None:
+    assert customer_of("0006-a.wav") == 6
