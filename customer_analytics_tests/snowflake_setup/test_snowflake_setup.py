@@ -1,0 +1,216 @@
+"""Setup and teardown: twice on the local server, and against an account made of rows that SHOW would give."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+import sqlglot
+from sqlglot import exp
+from typer.testing import CliRunner
+
+from customer_analytics.cli import app
+from customer_analytics.resources.warehouse import Warehouse
+from customer_analytics.settings import Settings
+from customer_analytics.snowflake_setup import Names, SetupError, as_script, setup, setup_statements, teardown
+from customer_analytics.snowflake_setup.plan import MARK
+
+NAMES = Names("PIPELINE", "PIPELINE_READER", "PIPELINE_WH", "CUSTOMER_ANALYTICS", "ANALYTICS")
+
+
+def statements(names: Names = NAMES, **changes: Any) -> list[Any]:
+    return setup_statements(names, **{"users": ["svc"], "statement_timeout_seconds": 1800, **changes})
+
+
+class FakeAccount:
+    """Answers SHOW from `objects` (kind, name -> comment), and writes down the rest."""
+
+    def __init__(self, objects: dict[tuple[str, str], str]) -> None:
+        self.objects, self.ran = objects, []
+        self.description: list[tuple[str]] = []
+
+    def connect(self, **overrides: Any) -> FakeAccount:
+        self.overrides = overrides
+        return self
+
+    def cursor(self) -> FakeAccount:
+        return self
+
+    def close(self) -> None: ...
+
+    def execute(self, sql: str) -> None:
+        if match := re.match(r"SHOW (\w+)S (?:LIKE|IN)", sql):
+            kind = match[1]
+            rows = [(n, c) for (k, n), c in self.objects.items() if k == kind]
+            if kind == "OBJECT":
+                rows = [(n, c) for (k, n), c in self.objects.items() if k == "PUBLIC"]
+            self.description, self.rows = [("name",), ("comment",)], rows
+        else:
+            self.ran.append(sql)
+
+    def fetchall(self) -> list[tuple[str, str]]:
+        return self.rows
+
+    @property
+    def dropped(self) -> list[str]:
+        return [s for s in self.ran if s.startswith("DROP")]
+
+
+OURS = {
+    ("ROLE", "PIPELINE"): MARK,
+    ("ROLE", "PIPELINE_READER"): MARK,
+    ("WAREHOUSE", "PIPELINE_WH"): MARK,
+    ("DATABASE", "CUSTOMER_ANALYTICS"): MARK,
+    ("SCHEMA", "ANALYTICS"): MARK,
+    ("SCHEMA", "PUBLIC"): "",
+    ("SCHEMA", "INFORMATION_SCHEMA"): "",
+}
+
+
+def test_setup_runs_twice_on_the_local_server_and_the_stage_is_there(warehouse: Warehouse) -> None:
+    for _ in range(2):
+        setup(warehouse, NAMES, statements(), lambda line: None)
+    with warehouse.connect() as connection:
+        stages = connection.cursor().execute('SHOW STAGES IN SCHEMA "CUSTOMER_ANALYTICS"."ANALYTICS"').fetchall()
+    assert "CALL_STAGE" in {row[1] for row in stages}
+
+
+def test_teardown_removes_leftovers_of_failed_runs_and_nothing_that_looks_similar(warehouse: Warehouse) -> None:
+    setup(warehouse, NAMES, statements(), lambda line: None)
+    left = [f"SNOWPARK_IO_{'A1' * 16}", f"STG_REJECTED_{'0F' * 16}"]
+    kept = ["SNOWPARK_IO_NOTES", "STG_REJECTED", f"MY_SNOWPARK_IO_{'A1' * 16}"]
+    with warehouse.connect() as connection:
+        cursor = connection.cursor()
+        for name in left + kept:
+            cursor.execute(f'CREATE OR REPLACE TABLE "{name}" (A INTEGER)')
+        cursor.execute(f'CREATE STAGE IF NOT EXISTS "{left[0]}"')
+        removed = teardown(warehouse, NAMES, lambda line: None)
+        tables = {row[1] for row in cursor.execute("SHOW TABLES IN SCHEMA ANALYTICS").fetchall()}
+        for name in kept:
+            cursor.execute(f'DROP TABLE IF EXISTS "{name}"')
+    assert {r.rpartition(".")[2].strip('"') for r in removed} == set(left)
+    assert len(removed) == 3  # two tables and a stage
+    assert set(kept) <= tables
+    assert not set(left) & tables
+
+
+def test_teardown_drops_what_setup_made() -> None:
+    account = FakeAccount(dict(OURS))
+    teardown(account, NAMES, lambda line: None)
+    assert account.dropped == [
+        'DROP DATABASE "CUSTOMER_ANALYTICS"',
+        'DROP WAREHOUSE "PIPELINE_WH"',
+        'DROP ROLE "PIPELINE_READER"',
+        'DROP ROLE "PIPELINE"',
+    ]
+    assert account.overrides == {"role": None, "warehouse": None, "database": None, "schema": None}
+
+
+def test_teardown_leaves_what_others_made() -> None:
+    said: list[str] = []
+    account = FakeAccount(dict.fromkeys(OURS, "the finance team's"))
+    assert teardown(account, NAMES, said.append) == []
+    assert account.dropped == []
+    assert "setup did not make it" in "\n".join(said)
+
+
+@pytest.mark.parametrize("stranger", [("SCHEMA", "FINANCE"), ("PUBLIC", "BUDGET")])
+def test_a_database_with_somebody_elses_objects_stays_and_only_our_schema_goes(stranger: tuple[str, str]) -> None:
+    account = FakeAccount({**OURS, stranger: ""})
+    teardown(account, NAMES, lambda line: None)
+    assert 'DROP DATABASE "CUSTOMER_ANALYTICS"' not in account.dropped
+    assert 'DROP SCHEMA "CUSTOMER_ANALYTICS"."ANALYTICS"' in account.dropped
+
+
+def test_only_leftovers_touches_nothing_else() -> None:
+    leftover = f"SNOWPARK_IO_{'B2' * 16}"
+    account = FakeAccount({**OURS, ("TABLE", leftover): "", ("TABLE", "CUSTOMERS"): ""})
+    teardown(account, NAMES, lambda line: None, only_leftovers=True)
+    assert account.dropped == [f'DROP TABLE "CUSTOMER_ANALYTICS"."ANALYTICS"."{leftover}"']
+
+
+def test_setup_does_not_change_a_schema_that_was_there_before() -> None:
+    account = FakeAccount({("SCHEMA", "ANALYTICS"): "older than us"})
+    setup(account, NAMES, statements(), lambda line: None)
+    assert not any("MANAGED ACCESS" in s for s in account.ran)
+
+
+def test_the_first_refusal_is_named() -> None:
+    class Refusing(FakeAccount):
+        def execute(self, sql: str) -> None:
+            if sql.startswith("CREATE DATABASE"):
+                raise RuntimeError("Insufficient privileges to operate on account")
+            super().execute(sql)
+
+    with pytest.raises(SetupError, match=r"CREATE DATABASE.*Insufficient privileges"):
+        setup(Refusing({}), NAMES, statements(), lambda line: None)
+
+
+def test_every_statement_parses_in_snowflakes_dialect() -> None:
+    for statement in statements():
+        parsed = sqlglot.parse_one(statement.sql, dialect="snowflake")
+        if isinstance(parsed, exp.Command):  # sqlglot reads these as text; their forms are documented
+            assert re.match(r"CREATE (ROLE|WAREHOUSE) IF NOT EXISTS|ALTER SCHEMA|GRANT", statement.sql), statement.sql
+
+
+def test_no_grant_is_wider_than_the_schema_and_none_gives_ownership() -> None:
+    grants = [s.sql for s in statements() if s.sql.startswith("GRANT")]
+    assert grants
+    for grant in grants:
+        assert not re.search(r"\b(ALL PRIVILEGES|OWNERSHIP|MANAGE GRANTS|ON ACCOUNT)\b", grant), grant
+    reader = [g for g in grants if g.endswith('TO ROLE "PIPELINE_READER"')]
+    assert {g.split()[1] for g in reader} == {"USAGE", "SELECT", "READ"}
+
+
+def test_names_cannot_leave_their_quotes() -> None:
+    nasty = 'X"; DROP DATABASE PROD; --'
+    script = as_script(NAMES, statements(Names("R", "R_READER", "W", nasty, "S")))
+    assert 'X""; DROP DATABASE PROD; --"' in script
+    for statement in statements(Names("R", "R_READER", "W", nasty, "S")):
+        assert len(sqlglot.tokenize(statement.sql, dialect="snowflake")) < 60
+        assert not any(t.token_type.name == "SEMICOLON" for t in sqlglot.tokenize(statement.sql, dialect="snowflake"))
+
+
+def test_a_role_of_snowflakes_own_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SNOWFLAKE_ROLE", "accountadmin")
+    result = CliRunner().invoke(app, ["snowflake", "setup", "--dry-run"])
+    assert result.exit_code == 1
+    assert "ACCOUNTADMIN" in result.output
+
+
+def test_dry_run_prints_the_names_of_the_settings_and_connects_nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {
+        "SNOWFLAKE_ACCOUNT": "nobody-nowhere",
+        "SNOWFLAKE_USER": "deployer",
+        "SNOWFLAKE_PASSWORD": "hunter2-hunter2",
+        "SNOWFLAKE_ROLE": "toys",
+        "SNOWFLAKE_WAREHOUSE": "toys_wh",
+        "SNOWFLAKE_DATABASE": "toys_db",
+        "SNOWFLAKE_STATEMENT_TIMEOUT_SECONDS": "900",
+    }.items():
+        monkeypatch.setenv(name, value)
+    result = CliRunner().invoke(app, ["snowflake", "setup", "--dry-run"])
+    assert result.exit_code == 0
+    for expected in (
+        'GRANT ROLE "TOYS" TO USER "DEPLOYER";',
+        'CREATE WAREHOUSE IF NOT EXISTS "TOYS_WH"',
+        "AUTO_SUSPEND = 60",
+        "STATEMENT_TIMEOUT_IN_SECONDS = 900",
+        '"TOYS_DB"."ANALYTICS"."CALL_STAGE" ENCRYPTION = (TYPE = \'SNOWFLAKE_SSE\') DIRECTORY = (ENABLE = TRUE)',
+    ):
+        assert expected in result.output
+    assert "hunter2" not in result.output
+    for line in result.output.splitlines():
+        assert not line or line.startswith("--") or line.endswith(";"), line
+
+
+def test_an_unknown_size_is_refused() -> None:
+    with pytest.raises(ValueError, match="HUGE"):
+        statements(warehouse_size="HUGE")
+
+
+def test_names_follow_the_settings() -> None:
+    assert Names.of(Settings(_env_file=None)) == Names(  # type: ignore[call-arg]
+        "CUSTOMER_ANALYTICS", "CUSTOMER_ANALYTICS_READER", "CUSTOMER_ANALYTICS_WH", "CUSTOMER_ANALYTICS", "ANALYTICS"
+    )
