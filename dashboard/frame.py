@@ -32,8 +32,11 @@ def page(title: str, question: str) -> Iterator[None]:
 
 
 @contextmanager
-def explained() -> Iterator[None]:
-    """Turns a missing table or a backend that is down into a message that says what to do."""
+def explained(part: str = "page") -> Iterator[None]:
+    """Turns a missing table or a backend that is down into a message that says what to do.
+
+    `part` names the part of the page, when there are several side by side.
+    """
     from customer_analytics.resources.vector_store import VectorStoreError
 
     try:
@@ -42,10 +45,10 @@ def explained() -> Iterator[None]:
         nothing_yet(f"{missing} has not been built yet.")
     except WarehouseUnavailable as error:
         st.error(f"**The warehouse does not answer.** {error}", icon=":material/cloud_off:")
-        st.button("Try again", icon=":material/refresh:", key="try-again")
+        st.button("Try again", icon=":material/refresh:", key=f"try-again-{part}")
     except VectorStoreError as error:
         st.error(f"**The vector store does not answer.** {error}", icon=":material/cloud_off:")
-        st.button("Try again", icon=":material/refresh:", key="try-again-vectors")
+        st.button("Try again", icon=":material/refresh:", key=f"try-again-vectors-{part}")
 
 
 def nothing_yet(what: str, command: str = "make run") -> None:

@@ -130,6 +130,13 @@ def mrr_months() -> pd.DataFrame:
     )
 
 
+def last_month_with_revenue() -> dt.date | None:
+    """The latest month with an active subscription: a month after it only holds what churned."""
+    t = T.MRR
+    value = _read(f"select max(date_month) as latest from {t.name} where is_active", t)["latest"].iloc[0]
+    return value or None
+
+
 def mrr_movements() -> pd.DataFrame:
     """Per month and category of change: amount (dollars), customers."""
     t = T.MRR

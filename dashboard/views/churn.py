@@ -26,7 +26,7 @@ SORTS = {
 BACK = {"all": None, "still gone": False, "came back": True}
 
 with page("Churned customers", "Who left, what left with them, and who came back."):
-    data_up_to(formats.last_day(queries.data_up_to("CUSTOMER_REVENUE_BY_MONTH.date_month")), "whole months")
+    data_up_to(formats.last_day(queries.last_month_with_revenue()), "whole months")
     left, right = st.columns(2)
     with left:
         search = name_filter("churn")

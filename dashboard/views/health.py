@@ -65,7 +65,7 @@ with page("Health", "When everything was built, what failed, and what was left o
             height=min(38 + 35 * len(shown), 560),
         )
         download(lambda: health, "health")
-    with explained():
+    with explained("rejected"):
         reasons = queries.rejected_reasons()
         st.subheader("Rejected rows", anchor=False)
         if len(reasons):

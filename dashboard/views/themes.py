@@ -8,14 +8,13 @@ from dashboard import formats, queries
 from dashboard.charts import show
 from dashboard.downloads import download
 from dashboard.frame import data_up_to, nothing_yet, page
-from dashboard.passages import sentiment_pill
 from dashboard.safe_text import excerpt
 
 ORDERS = {"size": "Most mentioned", "complaints": "Most complained about", "praise": "Most praised"}
 
 with page("Themes", "What customers complain about and praise, found by the likeness of what they say."):
     themes = queries.themes()
-    data_up_to(queries.data_up_to("PRES_THEMES.date_month"), "by month")
+    data_up_to(queries.data_up_to("PRED_TWITTER_COMMENTS.date"))
     if not len(themes):
         nothing_yet("There is no comment or call in the sources (twitter_comments, customer_calls).")
         st.stop()
@@ -104,8 +103,7 @@ with page("Themes", "What customers complain about and praise, found by the like
             if isinstance(text, str):
                 part, _ = excerpt(text, [])
                 cards.append(
-                    f'<div class="card"><p>{html.escape(part)}</p><div class="meta"><span>{when}</span>'
-                    f"<span>theme in this month</span>{sentiment_pill(row['mean_sentiment'])}</div></div>"
+                    f'<div class="card"><p>{html.escape(part)}</p><div class="meta"><span>{when}</span></div></div>'
                 )
     st.html("".join(cards[:6]))
     download(lambda: themes[["theme_id", "label", "comments", "calls", "negative", "mean_sentiment"]], "themes")
