@@ -254,7 +254,9 @@ def _filter_value(name: str, type_: pa.DataType, given: Any) -> Any:
     accepted = _python_types(type_)
     if not isinstance(value, accepted) or (isinstance(value, bool) and bool not in accepted):
         raise VectorStoreError(f"A filter on {name} has {value!r}, which is not {type_}: give it in that type.")
-    if pa.types.is_integer(type_) and value != value // 1:  # Arrow would cut the fraction off
+    if (
+        pa.types.is_integer(type_) and isinstance(value, float) and not value.is_integer()
+    ):  # Arrow would cut the fraction off
         raise VectorStoreError(f"A filter on {name} has {value!r}, which is not {type_}: give a whole number.")
     try:
         return pa.scalar(value, type_).as_py()
