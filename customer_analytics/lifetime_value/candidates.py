@@ -35,6 +35,7 @@ NUMERIC = (
 )
 SENTIMENT = ("comment_count", "sentiment")
 MAX_CHANNELS = 30
+TREE_ROUNDS, TREE_SEEDS = 100, 3
 TREE_ROWS = 200_000
 """Trees learn from at most so many customers; more change nothing but the time."""
 
@@ -142,7 +143,8 @@ class Trees:
     horizon_days: int = 0
     scale: float = 1.0
     channels: list[str] = field(default_factory=list)
-    boosters: list[Any] = field(default_factory=list)
+    stages: list[list[Any]] = field(default_factory=list)
+    """The boosters of each stage; those of one stage differ in their seed, and their mean counts."""
     level: BuyTillYouDie | None = None
     """Knows how much all spend in all. Trees learn from earlier days, when everybody was newer and bought more."""
 
@@ -159,6 +161,7 @@ class Trees:
         if not past:
             raise ValueError("There is no earlier day to learn from: the history is too short.")
         self.horizon_days = past[0].horizon_days
+        self.level = BuyTillYouDie(ParetoNbd).fit(now, ())
         rows = pd.concat([s.features for s in past], ignore_index=True)
         if len(rows) > TREE_ROWS:
             rows = rows.sample(TREE_ROWS, random_state=self.seed)
@@ -173,26 +176,25 @@ class Trees:
             "feature_fraction": 0.8,
             "bagging_fraction": 0.8,
             "bagging_freq": 1,
-            "seed": self.seed,
             "deterministic": True,
             "force_row_wise": True,
             "verbose": -1,
         }
 
-        def train(objective: str, rows: np.ndarray, target: np.ndarray) -> Any:
-            data = lgb.Dataset(X[rows], target, categorical_feature=[X.shape[1] - 1])
-            return lgb.train(parameters | {"objective": objective}, data, num_boost_round=150)
+        def train(objective: str, rows: np.ndarray, target: np.ndarray) -> list[Any]:
+            data = lgb.Dataset(X[rows], target, categorical_feature=[X.shape[1] - 1], free_raw_data=False)
+            each = [parameters | {"objective": objective, "seed": self.seed + i} for i in range(TREE_SEEDS)]
+            return [lgb.train(one, data, num_boost_round=TREE_ROUNDS) for one in each]
 
         everybody = np.ones(len(y), bool)
         if self.two_stage:
             spenders = y > 0
-            self.boosters = [
+            self.stages = [
                 train("binary", everybody, spenders.astype(float)),
                 train("regression", spenders, y[spenders]),
             ]
         else:
-            self.boosters = [train("regression", everybody, y)]
-        self.level = BuyTillYouDie(ParetoNbd).fit(now, ())
+            self.stages = [train("regression", everybody, y)]
         learnt = self._shape(now)
         self.scale = float(self.level.predict(now, self.horizon_days).sum() / max(learnt.sum(), 1e-9))
         return self
@@ -202,11 +204,15 @@ class Trees:
         numbers = features[columns].to_numpy(float)
         code = {channel: i for i, channel in enumerate(self.channels)}
         channel = features["first_touch_channel"].map(code).fillna(-1).to_numpy(float)
-        return np.column_stack([numbers, np.where(channel < 0, np.nan, channel)])
+        assert self.level is not None
+        expected = self.level.predict(features, self.horizon_days)
+        return np.column_stack([numbers, expected, np.where(channel < 0, np.nan, channel)])
 
     def _shape(self, features: pd.DataFrame) -> np.ndarray:
         X = self._matrix(features)
-        return np.maximum(np.prod([booster.predict(X) for booster in self.boosters], axis=0), 0.0)
+        return np.maximum(
+            np.prod([np.mean([booster.predict(X) for booster in stage], axis=0) for stage in self.stages], axis=0), 0.0
+        )
 
     def predict(self, features: pd.DataFrame, horizon_days: int) -> np.ndarray:
         assert self.level is not None
