@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
@@ -165,8 +166,8 @@ class Trees:
         rows = pd.concat([s.features for s in past], ignore_index=True)
         if len(rows) > TREE_ROWS:
             rows = rows.sample(TREE_ROWS, random_state=self.seed)
-        known = rows["first_touch_channel"].dropna().astype(str).value_counts()
-        self.channels = sorted(known.index[:MAX_CHANNELS])
+        known = Counter(name for name in rows["first_touch_channel"] if isinstance(name, str))
+        self.channels = sorted(name for name, _ in known.most_common(MAX_CHANNELS))
         X, y = self._matrix(rows), rows["target"].to_numpy(float)
         parameters = {
             "learning_rate": 0.05,
@@ -202,8 +203,8 @@ class Trees:
     def _matrix(self, features: pd.DataFrame) -> np.ndarray:
         columns = [*NUMERIC, *(SENTIMENT if self.sentiment else ())]
         numbers = features[columns].to_numpy(float)
-        code = {channel: i for i, channel in enumerate(self.channels)}
-        channel = features["first_touch_channel"].map(code).fillna(-1).to_numpy(float)
+        code = {name: float(i) for i, name in enumerate(self.channels)}
+        channel = np.array([code.get(name, -1.0) for name in features["first_touch_channel"]], dtype=float)
         assert self.level is not None
         expected = self.level.predict(features, self.horizon_days)
         return np.column_stack([numbers, expected, np.where(channel < 0, np.nan, channel)])

@@ -1,0 +1,220 @@
+"""CUSTOMER_LTV: the predictor of spend that a backtest on the user's own data chose, in the model registry."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+
+from customer_analytics.resources.model_registry import ModelRegistry, ModelVersion
+from customer_analytics.settings import Settings
+from customer_analytics.table_assets import OWNERS, SnowparkFrame
+from customer_analytics.transforms.lifetime_value import FEATURES, customer_features
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from snowflake.snowpark import DataFrame
+
+    from customer_analytics.lifetime_value.training import Training
+
+MODEL, CODE_VERSION = "CUSTOMER_LTV", "1"
+OLD_DATA_DAYS = 30
+"""Data whose newest order is older than this is judged from its own end, and not from AS_OF."""
+TRAINING_CUSTOMERS = 200_000
+"""Training looks at no more than about so many customers, chosen by a hash; all are scored."""
+PLAUSIBLE = "predicted_total_is_plausible"
+LOW, HIGH = 0.1, 5.0
+INPUTS = ("orders", "mrr", "stg_sessions", "pred_twitter_comments")
+
+
+@dataclass(frozen=True)
+class Reference:
+    """The day from which the future is predicted, and the first day of that future."""
+
+    date: dt.date
+    cut: dt.date
+
+
+def reference_of(orders: DataFrame, as_of: dt.date) -> Reference | None:
+    """AS_OF, or the newest order's date before it when that is more than 30 days older; None without an order."""
+    from snowflake.snowpark import functions as f
+
+    newest = orders.filter(f.col("order_date") < f.lit(as_of)).agg(f.max("order_date")).collect()[0][0]
+    if newest is None:
+        return None
+    if (as_of - newest).days > OLD_DATA_DAYS:
+        return Reference(newest, newest + dt.timedelta(days=1))
+    return Reference(as_of, as_of)
+
+
+@dg.asset(
+    name=MODEL,
+    group_name="lifetime_value",
+    description="The lifetime-value model in the registry: the best predictor of spend in a backtest on this data.",
+    ins={name: dg.AssetIn(key=name.upper()) for name in INPUTS},
+    deps=["AS_OF"],
+    kinds={"snowflake", "lightgbm"},
+    owners=OWNERS,
+    code_version=CODE_VERSION,
+    check_specs=[
+        dg.AssetCheckSpec(
+            PLAUSIBLE,
+            asset=MODEL,
+            blocking=True,
+            description=f"Predicted spend per day is {LOW} to {HIGH} times that of the last horizon's days.",
+        )
+    ],
+)
+def customer_ltv(
+    orders: SnowparkFrame,
+    mrr: SnowparkFrame,
+    stg_sessions: SnowparkFrame,
+    pred_twitter_comments: SnowparkFrame,
+    settings: dg.ResourceParam[Settings],
+    model_registry: dg.ResourceParam[ModelRegistry],
+) -> dg.MaterializeResult:
+    reference = reference_of(orders, settings.reference_date)
+    if reference is None:
+        return _result("none", {"reason": "No order before the reference date: there is nothing to learn from."}, None)
+    sources = (orders, mrr, stg_sessions, pred_twitter_comments)
+    version, ratio = _trained(sources, reference, settings, model_registry)
+    metadata = {**_figures(version), "reference_date": reference.date.isoformat(), "model_version": version.version}
+    return _result(f"{version.version} {reference.date}", metadata, ratio)
+
+
+def _result(data_version: str, metadata: dict[str, Any], ratio: float | None) -> dg.MaterializeResult:
+    check = dg.AssetCheckResult(
+        check_name=PLAUSIBLE,
+        passed=ratio is None or LOW <= ratio <= HIGH,
+        description="Nothing was predicted." if ratio is None else f"{ratio:.2f} times what was spent per day lately.",
+        metadata={} if ratio is None else {"ratio": ratio, "low": LOW, "high": HIGH},
+    )
+    return dg.MaterializeResult(metadata=metadata, data_version=dg.DataVersion(data_version), check_results=[check])
+
+
+def _trained(
+    sources: tuple[DataFrame, ...], reference: Reference, settings: Settings, registry: ModelRegistry
+) -> tuple[ModelVersion, float]:
+    """(the version for this data, predicted over recent spend per day). Nothing is logged when nothing changed."""
+    from customer_analytics.lifetime_value.training import train
+
+    sample = _sampled(sources)
+
+    def features(cut: dt.date, horizon_days: int | None) -> pd.DataFrame:
+        return as_pandas(customer_features(*sample, cut, horizon_days))
+
+    now = features(reference.cut, None)
+    data_hash = fingerprint(now, reference, settings)
+    version = registry.trained_already(MODEL, data_hash, CODE_VERSION)
+    if version is None:
+        training = train(features, reference.cut, settings.ltv_horizon_days, settings.seed)
+        version = _logged(training, now, data_hash, reference, registry)
+    ratio = version.metrics.get("total_against_recent", 1.0)
+    if LOW <= ratio <= HIGH:
+        version = registry.promote(MODEL, version.version)
+    return version, ratio
+
+
+def _sampled(sources: tuple[DataFrame, ...]) -> tuple[DataFrame, ...]:
+    from snowflake.snowpark import functions as f
+
+    orders = sources[0]
+    customers = orders.agg(f.count_distinct("customer_id")).collect()[0][0]
+    parts = -(-customers // TRAINING_CUSTOMERS)
+    if parts <= 1:
+        return sources
+    chosen = f.abs(f.hash(f.col("customer_id"))) % f.lit(parts) == f.lit(0)
+    return (orders.filter(chosen), *sources[1:])
+
+
+def as_pandas(features: DataFrame) -> pd.DataFrame:
+    frame = features.to_pandas()
+    frame = frame.rename(columns=str.lower)
+    return frame.sort_values("customer_id", ignore_index=True)
+
+
+def fingerprint(now: pd.DataFrame, reference: Reference, settings: Settings) -> str:
+    """Of everything that training depends on but its code."""
+    import pandas as pd
+
+    digest = hashlib.sha256(f"{reference} {settings.ltv_horizon_days} {settings.seed}".encode())
+    digest.update(
+        pd.util.hash_pandas_object(now.astype({"first_touch_channel": str}), index=False).to_numpy().tobytes()
+    )
+    return digest.hexdigest()
+
+
+def _logged(
+    training: Training, now: pd.DataFrame, data_hash: str, reference: Reference, registry: ModelRegistry
+) -> ModelVersion:
+    from customer_analytics.lifetime_value import buy_till_you_die, candidates, gamma_gamma, intervals
+    from customer_analytics.lifetime_value import training as training_module
+
+    predicted = float(training.model.predict(now)["predicted_ltv"].sum()) / training.model.horizon_days
+    recent = _recent_spend_per_day(now)
+    sample = now[list(FEATURES)].head(2).astype(dict.fromkeys(FEATURES[:-1], float)).fillna(0.0)
+    metrics = {
+        "candidate": training.chosen,
+        "reason": training.reason,
+        "reference_date": reference.date.isoformat(),
+        "horizon_days": training.model.horizon_days,
+        "customers": len(now),
+        "backtest_days": training.backtest_days,
+        "interval_coverage": training.coverage,
+        "sentiment_gain": training.sentiment_gain,
+        "scores": training.scores,
+        "total_against_recent": predicted / recent if recent > 0 else 1.0,
+    }
+    return registry.log(
+        MODEL,
+        training.model,
+        metrics=_as_json(metrics),
+        data_hash=data_hash,
+        code_version=CODE_VERSION,
+        sample_input=sample.assign(first_touch_channel="direct"),
+        comment=f"{training.chosen}, from {len(now)} customers before {reference.cut}",
+        code=[buy_till_you_die, gamma_gamma, candidates, intervals, training_module],
+        method="predict",
+    )
+
+
+def _recent_spend_per_day(now: pd.DataFrame) -> float:
+    """Dollars per day of the last 90 days, or of the whole history when it is shorter."""
+    days = min(90, max(1, int(now["tenure_days"].max()) + 1))
+    return float(now["amount_last_90_days"].sum()) / days
+
+
+def _as_json(value: Any) -> Any:
+    """NaN and infinity, which JSON lacks, become None."""
+    if isinstance(value, dict):
+        return {key: _as_json(item) for key, item in value.items()}
+    if isinstance(value, float):
+        return value if abs(value) < float("inf") else None
+    return value
+
+
+def _figures(version: ModelVersion) -> dict[str, Any]:
+    figures = dict(version.metrics)
+    scores = figures.pop("scores", None) or {}
+    chosen = scores.get(figures.get("candidate"), {})
+    shown: dict[str, Any] = {
+        key: value for key, value in {**figures, **chosen}.items() if isinstance(value, str | int | float)
+    }
+    if scores:
+        shown["comparison"] = dg.MetadataValue.md(comparison(scores, str(figures.get("candidate"))))
+    if figures.get("sentiment_gain"):
+        shown["sentiment_gain"] = dg.MetadataValue.json(figures["sentiment_gain"])
+    return shown
+
+
+def comparison(scores: dict[str, dict[str, Any]], chosen: str) -> str:
+    """The backtest as a table, best first; the chosen one is marked."""
+    names = ("normalised_gini", "total_error", "top_decile_share", "mae", "rmse", "spearman", "loss")
+    lines = ["| predictor | " + " | ".join(n.replace("_", " ") for n in names) + " |", "|---" * (len(names) + 1) + "|"]
+    for name, score in sorted(scores.items(), key=lambda item: item[1]["loss"]):
+        cells = ["" if score[n] is None else f"{score[n]:.3f}" for n in names]
+        lines.append(f"| {f'**{name}**' if name == chosen else name} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
