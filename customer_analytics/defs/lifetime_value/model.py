@@ -42,7 +42,7 @@ def reference_of(orders: DataFrame, as_of: dt.date) -> Reference | None:
     """AS_OF, or the newest order's date before it when that is more than 30 days older; None without an order."""
     from snowflake.snowpark import functions as f
 
-    newest = orders.filter(f.col("order_date") < f.lit(as_of)).agg(f.max("order_date")).collect()[0][0]
+    newest: Any = orders.filter(f.col("order_date") < f.lit(as_of)).agg(f.max("order_date")).collect()[0][0]
     if newest is None:
         return None
     if (as_of - newest).days > OLD_DATA_DAYS:
@@ -104,7 +104,8 @@ def _trained(
     sample = _sampled(sources)
 
     def features(cut: dt.date, horizon_days: int | None) -> pd.DataFrame:
-        return as_pandas(customer_features(*sample, cut, horizon_days))
+        orders, mrr, sessions, comments = sample
+        return as_pandas(customer_features(orders, mrr, sessions, comments, cut, horizon_days))
 
     now = features(reference.cut, None)
     data_hash = fingerprint(now, reference, settings)
@@ -122,7 +123,7 @@ def _sampled(sources: tuple[DataFrame, ...]) -> tuple[DataFrame, ...]:
     from snowflake.snowpark import functions as f
 
     orders = sources[0]
-    customers = orders.agg(f.count_distinct("customer_id")).collect()[0][0]
+    customers: Any = orders.agg(f.count_distinct("customer_id")).collect()[0][0]
     parts = -(-customers // TRAINING_CUSTOMERS)
     if parts <= 1:
         return sources
@@ -138,7 +139,7 @@ def as_pandas(features: DataFrame) -> pd.DataFrame:
 
 def fingerprint(now: pd.DataFrame, reference: Reference, settings: Settings) -> str:
     """Of everything that training depends on but its code."""
-    import pandas as pd
+    from pandas.util import hash_pandas_object
 
     digest = hashlib.sha256(f"{reference} {settings.ltv_horizon_days} {settings.seed}".encode())
     digest.update(
