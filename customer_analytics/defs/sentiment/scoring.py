@@ -55,7 +55,7 @@ def earlier_scores(warehouse: Warehouse, table: Table, version: str) -> EarlierS
     try:
         frame = warehouse.session().sql(query, params=[version]).to_pandas()
     except SnowparkSQLException as error:
-        if error.sql_error_code == 2003:  # the table does not exist
+        if error.sql_error_code in (2003, 904):  # no such table, or one from before these columns
             return EarlierScores()
         raise
     hashes, sentiment = frame["CONTENT_HASH"].to_numpy(object), frame["SENTIMENT"].to_numpy(float)
