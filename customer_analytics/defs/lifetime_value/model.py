@@ -142,9 +142,7 @@ def fingerprint(now: pd.DataFrame, reference: Reference, settings: Settings) -> 
     from pandas.util import hash_pandas_object
 
     digest = hashlib.sha256(f"{reference} {settings.ltv_horizon_days} {settings.seed}".encode())
-    digest.update(
-        pd.util.hash_pandas_object(now.astype({"first_touch_channel": str}), index=False).to_numpy().tobytes()
-    )
+    digest.update(hash_pandas_object(now.astype({"first_touch_channel": str}), index=False).to_numpy().tobytes())
     return digest.hexdigest()
 
 
