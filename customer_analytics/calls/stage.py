@@ -9,7 +9,7 @@ import zipfile
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from customer_analytics.calls import CALL_STAGE, RejectedRecording, rejected_rows
 from customer_analytics.calls.recordings import NAME, Recording, Source, open_source
@@ -51,7 +51,9 @@ def directory(session: Session) -> dict[str, str]:
     content: it is uploaded again by each run, and still transcribed once.
     """
     session.sql(f"ALTER STAGE {CALL_STAGE} REFRESH").collect()
-    rows = session.sql(f"SELECT RELATIVE_PATH, MD5 FROM DIRECTORY(@{CALL_STAGE}) ORDER BY RELATIVE_PATH").collect()
+    rows: list[Any] = session.sql(
+        f"SELECT RELATIVE_PATH, MD5 FROM DIRECTORY(@{CALL_STAGE}) ORDER BY RELATIVE_PATH"
+    ).collect()
     return {row[0]: row[1] for row in rows}
 
 

@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from customer_analytics.calls import RejectedRecording
 from customer_analytics.calls.recordings import customer_of
@@ -77,7 +77,7 @@ def _earlier(session: Session, transcriber: str) -> Known:
 
     columns = "CONTENT_MD5, TRANSCRIPT, DURATION_SECONDS, TRANSCRIBED_AT"
     try:
-        rows = session.sql(
+        rows: list[Any] = session.sql(
             f"SELECT {columns} FROM {CALL_TRANSCRIPTS.name} WHERE TRANSCRIBER = ?", params=[transcriber]
         ).collect()
     except SnowparkSQLException as error:

@@ -1,6 +1,7 @@
 """The vector collections: what customers said, searchable by meaning."""
 
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import dagster as dg
 import numpy as np
@@ -110,7 +111,8 @@ def collection_checks(collection: Collection) -> dg.AssetChecksDefinition:
         found = inspect(vector_store, collection)
         keys = ", ".join(map(identifier, collection.key))
         distinct = f"SELECT COUNT(*) FROM (SELECT DISTINCT {keys} FROM {identifier(collection.source)})"
-        expected = int(warehouse.session().sql(distinct).collect()[0][0])
+        row: Any = warehouse.session().sql(distinct).collect()[0]
+        expected = int(row[0])
         by_others = found.objects - found.models.get(embedder.model, 0)
         observed = {
             "one_object_per_distinct_source_row": (found.objects, expected),

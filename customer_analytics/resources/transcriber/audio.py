@@ -27,6 +27,7 @@ def decode(content: bytes) -> np.ndarray:
     Raises BrokenRecording for one that is empty, not audio, cut short, silent, or too long.
     """
     import av
+    import av.error
     import numpy as np
 
     if not content:
@@ -55,6 +56,7 @@ def decode(content: bytes) -> np.ndarray:
 def _samples(container: Any) -> tuple[np.ndarray, float, bool]:
     """The samples, the seconds that the file itself held, and whether every packet was whole."""
     import av
+    import av.error
     import numpy as np
 
     # Mixed by ourselves: the resampler's own way to mono weighs channels by their place in the room.

@@ -37,18 +37,20 @@ class WhisperTranscriber:
     @cached_property
     def _model(self) -> Any:
         try:
-            import torch
+            import torch  # pyright: ignore[reportMissingImports] - of the extra `whisper`
             import whisper
         except ImportError as error:
             raise TranscriberError(
                 "TRANSCRIBER=whisper needs the package openai-whisper: run `make whisper`, or unset TRANSCRIBER"
             ) from error
+        # Without the extra, type checkers take `whisper` for this module.
+        models: Any = whisper
         try:
-            return whisper.load_model(self._model_name, device="cuda" if torch.cuda.is_available() else "cpu")
+            return models.load_model(self._model_name, device="cuda" if torch.cuda.is_available() else "cpu")
         except (RuntimeError, OSError) as error:
             raise TranscriberError(
                 f"Whisper's model {self._model_name} cannot be loaded ({error}): set WHISPER_MODEL to one of"
-                f" {', '.join(whisper.available_models())}, or to a checkpoint's path"
+                f" {', '.join(models.available_models())}, or to a checkpoint's path"
             ) from error
 
 
