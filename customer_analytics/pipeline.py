@@ -37,25 +37,47 @@ class RunReport:
     seconds: dict[str, float] = field(default_factory=dict)
     failures: dict[str, str] = field(default_factory=dict)
     """Asset or check -> why, in the error's own words."""
+    failed_assets: set[AssetKey] = field(default_factory=set)
+    """Those whose step or blocking check failed: nothing may be built from them."""
     warnings: dict[str, str] = field(default_factory=dict)
     total_seconds: float = 0.0
+
+    def and_then(self, later: RunReport) -> RunReport:
+        """Both as one."""
+        return RunReport(
+            later.run_id,
+            self.success and later.success,
+            self.materialised | later.materialised,
+            self.seconds | later.seconds,
+            self.failures | later.failures,
+            self.failed_assets | later.failed_assets,
+            self.warnings | later.warnings,
+            self.total_seconds + later.total_seconds,
+        )
 
 
 def asset_graph(definitions: dg.Definitions) -> AssetGraph:
     return definitions.resolve_asset_graph()
 
 
-def observe_sources(definitions: dg.Definitions, instance: DagsterInstance) -> None:
-    """Look at every observable source, so that changed files and a new day make what reads them stale."""
+def roots(definitions: dg.Definitions) -> set[AssetKey]:
+    """The assets that look at the outside world: files, recordings, the day. Cheap when nothing changed there."""
     graph = asset_graph(definitions)
-    keys = [k for k in graph.get_all_asset_keys() if graph.get(k).is_observable]
-    if keys:
-        job = definitions.resolve_implicit_global_asset_job_def()
-        job.execute_in_process(QUIET, instance=instance, asset_selection=keys, tags={PID_TAG: str(os.getpid())})
+    return {k for k in graph.get_all_asset_keys() if graph.get(k).is_materializable and not graph.get(k).parent_keys}
+
+
+def following(definitions: dg.Definitions, assets: Iterable[AssetKey]) -> set[AssetKey]:
+    """The assets and everything downstream of them."""
+    graph = asset_graph(definitions)
+    found: set[AssetKey] = set()
+    for key in graph.toposorted_asset_keys:
+        if key in assets or found & set(graph.get(key).parent_keys):
+            found.add(key)
+    return found
 
 
 def stale_assets(definitions: dg.Definitions, instance: DagsterInstance) -> set[AssetKey]:
-    """Every materialisable asset that is stale (see the module), in no order."""
+    """Every materialisable asset that is stale (see the module), in no order. `roots` are to be built before."""
     graph = asset_graph(definitions)
     keys = [k for k in graph.toposorted_asset_keys if graph.get(k).is_materializable]
     versions = {k: _data_version(instance, graph, k) for k in graph.get_all_asset_keys()}
@@ -146,7 +168,11 @@ def materialise(
         tags={PID_TAG: str(os.getpid())},
     )
     report.total_seconds = time.monotonic() - began
-    report.success = result.success and not any(k in report.failures for k in report.failures)
+    report.success = result.success and not report.failures
+    # A step is named as its asset is.
+    report.failed_assets |= {
+        key for key in asset_graph(definitions).get_all_asset_keys() if key.to_user_string() in report.failures
+    }
     return report
 
 
@@ -176,6 +202,8 @@ def _record(
             why = evaluation.description or ", ".join(f"{k}={v.value}" for k, v in evaluation.metadata.items())
             is_blocking = evaluation.asset_check_key in blocking and evaluation.severity is dg.AssetCheckSeverity.ERROR
             (report.failures if is_blocking else report.warnings)[name] = why
+            if is_blocking:
+                report.failed_assets.add(evaluation.asset_key)
 
 
 def root_cause(error: Any) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 import warnings
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +23,6 @@ INTERRUPTED = 130
 def run_command(settings: Settings, select: str | None = None) -> int:
     """Materialise what is stale, or `select`; the exit code: 0, 1 when something failed, 130 when interrupted."""
     console = Console()
-    began = time.monotonic()
     with console.status("Loading the asset graph…"):
         import dagster as dg
 
@@ -46,23 +44,38 @@ def run_command(settings: Settings, select: str | None = None) -> int:
 
         if ensure_sample(settings):
             console.print(f"Made the sample business in {settings.home / 'sample'}.")
-    with console.status("Looking at the sources…"):
-        pipeline.observe_sources(definitions, instance)
-        chosen = _select(definitions, select) if select else pipeline.stale_assets(definitions, instance)
-    if not chosen:
-        console.print(f"Everything is up to date ({time.monotonic() - began:.0f} s).")
-        _summary(console, definitions, instance, None)
-        return 0
     try:
-        report = _with_progress(console, definitions, instance, chosen)
+        if select:
+            report = _with_progress(console, definitions, instance, _select(definitions, select))
+        else:
+            report = _stale(console, definitions, instance)
     except KeyboardInterrupt:
-        console.print("\n[yellow]Interrupted.[/] Every table is whole, old or new; the next run goes on from here.")
-        return INTERRUPTED
+        return _interrupted(console)
     if any("Interrupted" in why for why in report.failures.values()):
-        console.print("\n[yellow]Interrupted.[/] Every table is whole, old or new; the next run goes on from here.")
-        return INTERRUPTED
+        return _interrupted(console)
     _summary(console, definitions, instance, report)
     return 0 if report.success else 1
+
+
+def _stale(console: Console, definitions: Definitions, instance: DagsterInstance) -> RunReport:
+    """First what looks at the outside world, then what is stale because of it; not past a failure."""
+    from customer_analytics import pipeline
+
+    console.print("Looking at the sources")
+    first = _with_progress(console, definitions, instance, pipeline.roots(definitions))
+    if any("Interrupted" in why for why in first.failures.values()):
+        return first
+    blocked = pipeline.following(definitions, first.failed_assets)
+    stale = pipeline.stale_assets(definitions, instance) - pipeline.roots(definitions) - blocked
+    if not stale:
+        console.print("Everything else is up to date.")
+        return first
+    return first.and_then(_with_progress(console, definitions, instance, stale))
+
+
+def _interrupted(console: Console) -> int:
+    console.print("\n[yellow]Interrupted.[/] Every table is whole, old or new; the next run goes on from here.")
+    return INTERRUPTED
 
 
 def _definitions() -> Definitions:
@@ -109,7 +122,7 @@ def _with_progress(
         return pipeline.materialise(definitions, instance, assets, on_event=show)
 
 
-def _summary(console: Console, definitions: Definitions, instance: DagsterInstance, report: RunReport | None) -> None:
+def _summary(console: Console, definitions: Definitions, instance: DagsterInstance, report: RunReport) -> None:
     graph = definitions.resolve_asset_graph()
     table = Table(
         Column("asset"),
@@ -122,9 +135,9 @@ def _summary(console: Console, definitions: Definitions, instance: DagsterInstan
         if not graph.get(key).is_materializable:
             continue
         name = key.to_user_string()
-        metadata: dict[str, Any] | None = report.materialised.get(name) if report else None
+        metadata: dict[str, Any] | None = report.materialised.get(name)
         state = "built" if metadata is not None else "unchanged"
-        if report and name in report.failures:
+        if name in report.failures:
             state = "FAILED"
         elif metadata is None:
             event = instance.get_latest_materialization_event(key)
@@ -133,7 +146,7 @@ def _summary(console: Console, definitions: Definitions, instance: DagsterInstan
                 state = "not built"
             metadata = {k: v.value for k, v in materialization.metadata.items()} if materialization else {}
         metadata = metadata or {}
-        seconds = report.seconds.get(name) if report else None
+        seconds = report.seconds.get(name)
         table.add_row(
             name,
             _count(metadata.get("dagster/row_count")),
@@ -142,14 +155,13 @@ def _summary(console: Console, definitions: Definitions, instance: DagsterInstan
             Text(" ".join([state, _scores(metadata)]), style="red" if state == "FAILED" else ""),
         )
     console.print(table)
-    if report:
-        for name, why in report.warnings.items():
-            console.print(Text(f"warning  {name}: {why}"[:400], style="yellow"))
-        for name, why in report.failures.items():
-            console.print(Text(f"FAILED   {name}: {why}", style="red"))
-        console.print(f"{len(report.materialised)} assets built in {report.total_seconds:.0f} s.")
-        if report.failures:
-            console.print("What follows a failure keeps its last good content. Mend the cause and run again.")
+    for name, why in report.warnings.items():
+        console.print(Text(f"warning  {name}: {why}"[:400], style="yellow"))
+    for name, why in report.failures.items():
+        console.print(Text(f"FAILED   {name}: {why}", style="red"))
+    console.print(f"{len(report.materialised)} assets built in {report.total_seconds:.0f} s.")
+    if report.failures:
+        console.print("What follows a failure keeps its last good content. Mend the cause and run again.")
     console.print("Next: make serve, for the dashboard and the Dagster UI; customer-analytics sql 'SELECT …'.")
 
 
