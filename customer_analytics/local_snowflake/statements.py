@@ -37,6 +37,8 @@ _WITHOUT_EFFECT = re.compile(
     r"|comment\s+(if\s+exists\s+)?on\s+(schema|database|stage|warehouse)\b",
     re.I,
 )
+_QUERY_TAG = re.compile(r"alter\s+session\s+(?:unset\s+query_tag|set\s+query_tag\s*=\s*'(.*)')\s*$", re.I | re.S)
+"""For the statement log alone."""
 _UNSUPPORTED = re.compile(
     r"create\s+(or\s+replace\s+)?(temp(orary)?\s+)?(secure\s+)?"
     r"(dynamic|task|stream|pipe|function|aggregate|procedure|alert|service|external|hybrid|iceberg|event)\b",
@@ -76,6 +78,10 @@ def dispatch(session: Connection, cursor: Cursor, sql: str, params: Any) -> dict
         raise sfe.ProgrammingError(
             msg=f"Unsupported feature of the local Snowflake: {' '.join(text.split()[:4])}", errno=2, sqlstate="0A000"
         )
+    if match := _QUERY_TAG.match(text):
+        given = match[1]
+        session.query_tag = given.replace("\\\\", "\\").replace("''", "'") if given else None
+        return cursor.done()
     if _WITHOUT_EFFECT.match(text):
         return cursor.done()
     return None

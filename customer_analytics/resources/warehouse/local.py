@@ -8,6 +8,7 @@ from typing import Any
 
 from customer_analytics.local_snowflake import lifecycle
 from customer_analytics.local_snowflake.lifecycle import Options, ServerState
+from customer_analytics.resources.warehouse.query_tags import current_tag
 from customer_analytics.resources.warehouse.sessions import SessionPerThread
 
 LOGIN_TIMEOUT_SECONDS = 30
@@ -35,13 +36,13 @@ class LocalWarehouse(SessionPerThread):
     def __init__(
         self, folder: Path, options: Options, database: str, schema: str, query_tag: str | None = None
     ) -> None:
-        super().__init__()
+        super().__init__(query_tag)
         self.folder, self.options = folder, options
-        self._database, self._schema, self._query_tag = database, schema, query_tag
+        self._database, self._schema = database, schema
 
     def connection_args(self) -> dict[str, Any]:
         state = lifecycle.ensure(self.folder, self.options)
-        parameters = {"QUERY_TAG": self._query_tag} if self._query_tag else {}
+        parameters = {"QUERY_TAG": current_tag(self._query_tag)}
         return {
             "account": "local",
             "user": "local",

@@ -8,6 +8,8 @@ import threading
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any
 
+from customer_analytics.resources.warehouse.query_tags import current_tag
+
 if TYPE_CHECKING:
     from snowflake.connector import SnowflakeConnection
     from snowflake.snowpark import Session
@@ -16,10 +18,12 @@ if TYPE_CHECKING:
 class SessionPerThread(ABC):
     """Connections by `connection_args`, and a Snowpark session for each thread that asks.
 
-    Sessions are made anew after a fork, after a close, and when `incarnation` changes.
+    Sessions are made anew after a fork, after a close, and when `incarnation` changes. Each statement carries a
+    query tag: run and asset inside of a Dagster step, elsewhere `query_tag` or the project's name.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, query_tag: str | None = None) -> None:
+        self._query_tag = query_tag
         self._start_over()
 
     def _start_over(self) -> None:
@@ -40,13 +44,19 @@ class SessionPerThread(ABC):
         incarnation = self.incarnation()
         session = getattr(self._local, "session", None)
         if session is not None and self._local.incarnation == incarnation and not session.connection.is_closed():
-            return session
+            return self._tagged(session)
         if session is not None:
             self._discard(session)
         session = Session.builder.configs(self.connection_args()).create()
         self._local.session, self._local.incarnation = session, self.incarnation()
         with self._lock:
             self._sessions.append(session)
+        return self._tagged(session)
+
+    def _tagged(self, session: Session) -> Session:
+        tag = current_tag(self._query_tag)
+        if session.query_tag != tag:
+            session.query_tag = tag
         return session
 
     def connect(self, **overrides: Any) -> SnowflakeConnection:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from customer_analytics.resources.warehouse.query_tags import current_tag
 from customer_analytics.resources.warehouse.sessions import SessionPerThread
 from customer_analytics.settings import Settings
 
@@ -12,14 +13,15 @@ class SnowflakeWarehouse(SessionPerThread):
     """The account of the settings: by password, key pair, OAuth token or browser."""
 
     def __init__(self, settings: Settings, query_tag: str | None = None) -> None:
-        super().__init__()
-        self._settings, self._query_tag = settings, query_tag
+        super().__init__(query_tag)
+        self._settings = settings
 
     def connection_args(self) -> dict[str, Any]:
         s = self._settings
-        parameters: dict[str, Any] = {"STATEMENT_TIMEOUT_IN_SECONDS": s.snowflake_statement_timeout_seconds}
-        if self._query_tag:
-            parameters["QUERY_TAG"] = self._query_tag
+        parameters = {
+            "STATEMENT_TIMEOUT_IN_SECONDS": s.snowflake_statement_timeout_seconds,
+            "QUERY_TAG": current_tag(self._query_tag),
+        }
         args: dict[str, Any] = {
             "account": s.snowflake_account,
             "user": s.snowflake_user,
