@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from sklearn.base import BaseEstimator
 
 from customer_analytics.lifetime_value import intervals, metrics
 from customer_analytics.lifetime_value.buy_till_you_die import BgNbd, ParetoNbd
@@ -35,8 +36,8 @@ class NothingToLearnFrom(ValueError):
 
 
 @dataclass
-class LifetimeValueModel:
-    """The chosen predictor with its interval. It is what the registry keeps."""
+class LifetimeValueModel(BaseEstimator):
+    """The chosen predictor with its interval. It is what the registry keeps, and so has scikit-learn's interface."""
 
     candidate: Any
     activity: Any
