@@ -72,7 +72,8 @@ class LifetimeValueModel(BaseEstimator):
             return np.zeros(len(features)), 2 * predicted
         purchases = self.activity.expected_purchases(features, self.horizon_days)
         value = predicted / np.maximum(purchases, 1e-9)
-        return intervals.chances(purchases, active, value, self.seed)
+        low, high = intervals.chances(purchases, active, value, self.seed)
+        return np.minimum(low, predicted), np.maximum(high, predicted)
 
 
 @dataclass
