@@ -120,7 +120,7 @@ def _failing_checks(instance: DagsterInstance, keys: Iterable[AssetCheckKey]) ->
     failing: dict[str, set[str]] = {}
     records = instance.event_log_storage.get_latest_asset_check_execution_by_key(list(keys))
     for key, latest in records.items():
-        if latest is not None and latest.status in (Status.FAILED, Status.EXECUTION_FAILED):
+        if latest is not None and latest.status is Status.FAILED:
             failing.setdefault(_name(key.asset_key), set()).add(key.name)
     return failing
 

@@ -11,6 +11,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from rich.table import Column, Table
 from rich.text import Text
 
+from customer_analytics.tables import PRES_HEALTH
+
 if TYPE_CHECKING:
     from dagster import AssetKey, DagsterEvent, DagsterInstance, Definitions
 
@@ -53,6 +55,8 @@ def run_command(settings: Settings, select: str | None = None) -> int:
         return _interrupted(console)
     if any("Interrupted" in why for why in report.failures.values()):
         return _interrupted(console)
+    if PRES_HEALTH.name not in report.materialised:
+        _keep_health(console, settings, definitions, instance)
     _summary(console, definitions, instance, report)
     return 0 if report.success else 1
 
@@ -76,6 +80,20 @@ def _stale(console: Console, definitions: Definitions, instance: DagsterInstance
 def _interrupted(console: Console) -> int:
     console.print("\n[yellow]Interrupted.[/] Every table is whole, old or new; the next run goes on from here.")
     return INTERRUPTED
+
+
+def _keep_health(console: Console, settings: Settings, definitions: Definitions, instance: DagsterInstance) -> None:
+    """A run that failed before PRES_HEALTH, or left it out, is shown on the dashboard all the same."""
+    from customer_analytics.health import record
+    from customer_analytics.resources.warehouse import warehouse_from
+
+    warehouse = warehouse_from(settings)
+    try:
+        record(instance, definitions.resolve_asset_graph(), warehouse.session())
+    except Exception as error:  # noqa: BLE001 - the run's own outcome matters more than how it is shown
+        console.print(Text(f"warning  PRES_HEALTH was not kept: {error}"[:400], style="yellow"))
+    finally:
+        warehouse.close()
 
 
 def _definitions() -> Definitions:

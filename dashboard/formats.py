@@ -75,6 +75,8 @@ def ago(then: Any, now: dt.datetime | None = None) -> str:
         return NOTHING
     now = now or dt.datetime.now(dt.UTC).replace(tzinfo=None)
     seconds = max(0, (now - pd.Timestamp(then).to_pydatetime()).total_seconds())
+    if seconds > 90 * 86400:
+        return day(then)
     for size, unit in ((86400, "day"), (3600, "hour"), (60, "minute")):
         if seconds >= size:
             count = int(seconds // size)
