@@ -80,7 +80,7 @@ def _against_sentence_transformers(texts: list[str], vectors: np.ndarray, pace: 
     long = [i for i, ids in enumerate(tokens) if len(ids) > longest]
     for i in long:
         parts = cut(tokens[i], longest)
-        windows = model.encode([model.tokenizer.decode(p) for p in parts], normalize_embeddings=True)
+        windows = np.concatenate([_of_tokens(model, p) for p in parts])
         lengths = np.array([len(p) + 2 for p in parts])
         theirs[i] = average(windows, np.zeros(len(parts), np.int64), lengths, 1)[0]
     short = np.setdiff1d(np.arange(len(texts)), long)
@@ -91,6 +91,16 @@ def _against_sentence_transformers(texts: list[str], vectors: np.ndarray, pace: 
         "texts_in_windows": len(long),
         "greatest_difference_in_windows": float(np.abs(theirs[long] - vectors[long]).max()) if long else 0.0,
     }
+
+
+def _of_tokens(model: Any, tokens: list[int]) -> np.ndarray:
+    """What sentence-transformers makes of these tokens: as text, they could be cut into others."""
+    import torch  # pyright: ignore[reportMissingImports]
+
+    ids = torch.tensor([[model.tokenizer.cls_token_id, *tokens, model.tokenizer.sep_token_id]])
+    features = {"input_ids": ids, "attention_mask": torch.ones_like(ids), "token_type_ids": torch.zeros_like(ids)}
+    with torch.no_grad():
+        return model(features)["sentence_embedding"].numpy()
 
 
 def _against_reference(texts: list[str], vectors: np.ndarray, count: int = 20) -> dict[str, Any]:
