@@ -1,0 +1,133 @@
+"""Is a statement one that Snowflake documents? The list is documented_forms.json; what is not on it is a problem.
+
+`python -m customer_analytics_tests.statements.forms LOG OUT` writes the trail of a statement log as Markdown.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import sys
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import sqlglot
+from sqlglot import exp
+from sqlglot.tokens import TokenType
+
+FORMS: dict[str, Any] = json.loads(Path(__file__).with_name("documented_forms.json").read_text())
+_NODES = {node for group in FORMS["constructs"].values() for node in group["nodes"]}
+_FUNCTIONS = set(FORMS["functions"]) | set(FORMS["sent_by_snowflakes_own_libraries"])
+_NO_FUNCTION = set(FORMS["before_a_parenthesis_but_no_function"])
+_NAME = re.compile(r"[A-Za-z_][\w$]*")
+
+
+def problems(sql: str) -> list[str]:
+    """What in the statement is not on the list; empty when all is."""
+    form = form_of(sql)
+    if form is None:
+        return [f"no documented form begins like: {_plain(sql)[:100]}"]
+    if not form.get("parsed"):
+        return []
+    found = [f"function {name}" for name in functions(sql) if name not in _FUNCTIONS]
+    try:
+        tree = sqlglot.parse_one(sql, dialect="snowflake")
+    except sqlglot.errors.ParseError as error:
+        return [f"sqlglot cannot parse it as Snowflake's: {error}"]
+    # A function's own node is judged by the name that stands in the text.
+    found += [
+        f"construct {type(node).__name__}"
+        for node in tree.walk()
+        if not isinstance(node, exp.Func) and type(node).__name__ not in _NODES
+    ]
+    return sorted(set(found))
+
+
+def form_of(sql: str) -> dict[str, Any] | None:
+    """The first form of the list that the statement begins like."""
+    text = _plain(sql)
+    return next((f for f in FORMS["statements"] if re.match(f["starts"], text, re.I)), None)
+
+
+def functions(sql: str) -> Iterator[str]:
+    """Every name right before a parenthesis that is not a word of the grammar, upper case, as it stands in the text."""
+    tokens = sqlglot.tokenize(sql, dialect="snowflake")
+    # The table of INSERT INTO name (columns) or CREATE TABLE name (columns) is no function.
+    after_a_table_word = {"INTO", "TABLE", "EXISTS", "UPDATE"}
+    for before, token, after in zip([None, *tokens], tokens, tokens[1:], strict=False):
+        quoted = token.token_type in (TokenType.IDENTIFIER, TokenType.STRING)
+        if after.token_type is not TokenType.L_PAREN or quoted or not _NAME.fullmatch(token.text):
+            continue
+        name = token.text.upper()
+        if name in _NO_FUNCTION or (before and before.text.upper() in after_a_table_word):
+            continue
+        yield name
+
+
+def _plain(sql: str) -> str:
+    return " ".join(re.sub(r"/\*.*?\*/|--[^\n]*", " ", sql, flags=re.S).split()).rstrip("; ")
+
+
+def statements_of(log: Path) -> list[dict[str, Any]]:
+    """The entries of a statement log of the local Snowflake."""
+    return [json.loads(line) for line in log.read_text().splitlines()]
+
+
+def example(sql: str) -> str:
+    """The statement with its literals, random names and long middle left out."""
+    text = re.sub(r"\$\$.*?\$\$", "$$…$$", _plain(sql))
+    text = re.sub(r"'file://[^']*'", "'file://…'", text)
+    text = re.sub(r"_[0-9A-F]{32}", "_…", text)
+    text = re.sub(r"(SNOWPARK_TEMP_\w+?_)[A-Z0-9]{10}", r"\1…", text).replace("|", "\\|")
+    return text if len(text) <= 160 else text[:110] + " … " + text[-45:]
+
+
+def trail(entries: Iterable[dict[str, Any]]) -> str:
+    """The trail as Markdown: each form that was sent, how often, one example; each function."""
+    count: Counter[str] = Counter()
+    examples: dict[str, str] = {}
+    used: Counter[str] = Counter()
+    for entry in entries:
+        form = form_of(entry["sql"])
+        if form is None:
+            continue
+        count[form["form"]] += 1
+        examples.setdefault(form["form"], example(entry["sql"]))
+        if form.get("parsed"):
+            used.update(functions(entry["sql"]))
+    manual = FORMS["manual"]
+    lines = [
+        "# Every statement that a full run sends to Snowflake",
+        "",
+        "The audit trail: `customer_analytics_tests/statements` runs the whole graph on the local Snowflake, which logs",
+        "each statement, and checks each against `documented_forms.json`: its form, every function by the name in the",
+        "text, and every construct that sqlglot finds when it parses it in Snowflake's dialect. What is not on the list",
+        "fails the test. This page is written from such a log by",
+        "`python -m customer_analytics_tests.statements.forms LOG docs/snowflake-statements.md`.",
+        "No statement of it has been run on a real account by the makers of this project.",
+        "",
+        "| form | sent | example |",
+        "|---|---:|---|",
+    ]
+    lines += [
+        f"| [{form['form']}]({manual}{form['page']}) | {count[form['form']]} | `{examples[form['form']]}` |"
+        for form in FORMS["statements"]
+        if count[form["form"]]
+    ]
+    lines += ["", "## Functions", "", "| function | used |", "|---|---:|"]
+    for name, uses in sorted(used.items()):
+        own = FORMS["sent_by_snowflakes_own_libraries"].get(name)
+        page = FORMS["page_of_function"].get(name, name.lower())
+        lines.append(f"| {f'{name} ({own})' if own else f'[{name}]({manual}functions/{page})'} | {uses} |")
+    lines += ["", "## Constructs that may be used", "", "| | |", "|---|---|"]
+    for group, what in FORMS["constructs"].items():
+        lines.append(f"| [{group}]({manual}{what['page']}) | {', '.join(sorted(what['nodes']))} |")
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    logging.getLogger("sqlglot").setLevel(logging.ERROR)
+    Path(sys.argv[2]).write_text(trail(statements_of(Path(sys.argv[1]))))
