@@ -112,6 +112,9 @@ class Settings(BaseSettings):
     dagster_postgres_url: SecretStr | None = Field(
         default=None, description="PostgreSQL for Dagster's storage; default SQLite"
     )
+    service_needs_warehouse: bool = Field(
+        default=False, description="In a deployment: without an account, wait for the local Snowflake at start"
+    )
     failure_webhook_url: SecretStr | None = Field(default=None, description="Failed runs are posted here")
 
     @model_validator(mode="after")

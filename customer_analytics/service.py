@@ -1,0 +1,52 @@
+"""Start one service of a deployment: `python -m customer_analytics.service COMMAND…` becomes the command.
+
+Before, it checks the settings, writes Dagster's configuration and sets DAGSTER_HOME. Where SERVICE_NEEDS_WAREHOUSE is
+true and no account is set, it waits for the local Snowflake, which is a service of its own there.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from customer_analytics.settings import Settings
+
+WAIT_SECONDS = 60.0
+
+
+def main(command: list[str], wait_seconds: float = WAIT_SECONDS) -> None:
+    """Replace this process by `command`; SystemExit with one sentence when something that it needs is missing."""
+    from customer_analytics.dagster_home import prepare
+
+    if not command:
+        sys.exit("Say which command to start: python -m customer_analytics.service COMMAND")
+    try:
+        settings = Settings()
+    except ValidationError as error:
+        # Never the whole error: it shows what the values were.
+        sys.exit("; ".join(problem["msg"] for problem in error.errors(include_input=False, include_url=False)))
+    if settings.service_needs_warehouse and not settings.snowflake_account:
+        _wait_for_local_snowflake(settings.home / "warehouse", wait_seconds)
+    environment = os.environ | {"DAGSTER_HOME": str(prepare(settings))}
+    os.execvpe(command[0], command, environment)  # noqa: S606 - the command is the deployment's own
+
+
+def _wait_for_local_snowflake(folder: Path, seconds: float) -> None:
+    from customer_analytics.local_snowflake import lifecycle
+
+    end = time.monotonic() + seconds
+    while lifecycle.running(folder) is None:
+        if time.monotonic() > end:
+            sys.exit(
+                "There is no warehouse: set SNOWFLAKE_ACCOUNT, or start the local Snowflake beside this service "
+                "(docker compose --profile local up)"
+            )
+        time.sleep(0.5)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
