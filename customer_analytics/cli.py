@@ -118,6 +118,31 @@ def reset(yes: Annotated[bool, typer.Option("--yes", help="Do not ask")] = False
         typer.echo(f"Removed {settings.home}.")
 
 
+@app.command()
+def backup(out: Annotated[Path, typer.Argument(help="A new folder, best on another disk")]) -> None:
+    """Write everything embedded (warehouse, vectors, runs, caches) to a folder, also while it is in use."""
+    settings = load_settings()
+    with one_sentence_errors():
+        from customer_analytics.home_backup import backup as back_up
+
+        _say_bytes(back_up(settings, out))
+
+
+@app.command()
+def restore(source: Annotated[Path, typer.Argument(help="A folder that backup has written")]) -> None:
+    """Bring a backup back into an empty home folder."""
+    settings = load_settings()
+    with one_sentence_errors():
+        from customer_analytics.home_backup import restore as bring_back
+
+        _say_bytes(bring_back(settings, source))
+
+
+def _say_bytes(parts: dict[str, int]) -> None:
+    for part, size in parts.items():
+        typer.echo(f"{part:<12}{size / 1e6:>10.1f} MB")
+
+
 @app.command("sample-data")
 def sample_data(
     out: Annotated[Path, typer.Argument(help="Folder for the source files; made where it is missing.")],

@@ -95,7 +95,7 @@ class Settings(BaseSettings):
         default=0.05, ge=0, le=1, description="Above it, rejected rows block what follows"
     )
     sentiment_min_auc: float = Field(
-        0.75, ge=0.5, le=1, description="A sentiment model below it never becomes champion"
+        default=0.75, ge=0.5, le=1, description="A sentiment model below it never becomes champion"
     )
     pseudonymise_customers: bool = Field(default=False, description="Names in the PRES_ tables become pseudonyms")
     seed: int = Field(default=20180409, description="Seed of everything that is drawn at random while training")
