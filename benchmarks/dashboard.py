@@ -18,10 +18,13 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import dashboard
+if TYPE_CHECKING:
+    from streamlit.testing.v1 import AppTest
 
-APP = Path(dashboard.__file__).with_name("app.py")
+ROOT = Path(__file__).resolve().parents[1]
+APP = ROOT / "dashboard" / "app.py"
 TARGETS = {"cold": 1.5, "warm": 0.5, "search": 0.5, "first start": 6.0}
 FIRST = f"""
 from streamlit.testing.v1 import AppTest
@@ -35,7 +38,7 @@ def first_start() -> float:
     """Seconds from nothing (the local Snowflake stopped as well) to the first page."""
     subprocess.run([Path(sys.executable).with_name("customer-analytics"), "warehouse", "stop"], capture_output=True)
     start = time.monotonic()
-    subprocess.run([sys.executable, "-c", FIRST], check=True, capture_output=True)
+    subprocess.run([sys.executable, "-c", FIRST], check=True, capture_output=True, cwd=ROOT)
     return time.monotonic() - start
 
 
@@ -69,7 +72,7 @@ def searches() -> float:
     return statistics.median(seconds[1:])
 
 
-def _timed(app) -> float:
+def _timed(app: AppTest) -> float:
     start = time.monotonic()
     app.run()
     if app.exception:
@@ -78,6 +81,8 @@ def _timed(app) -> float:
 
 
 def main() -> None:
+    # This file has the package's name: without this, `import dashboard` in the pages would find it here.
+    sys.path[0] = str(ROOT)
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--home", type=Path)
     parser.add_argument("--json", action="store_true")

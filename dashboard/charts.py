@@ -1,5 +1,8 @@
 """Charts in one theme. Colours with a meaning are the same everywhere and read on light and on dark."""
 
+# pandas, Snowpark rows and scikit-learn carry no usable types here.
+# pyright: reportReturnType=false
+
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
@@ -31,7 +34,7 @@ def waterfall(steps: pd.DataFrame, height: int = 320) -> alt.LayerChart:
     import altair as alt
 
     order = list(steps["label"])
-    x = alt.X("label:N", sort=order, title=None, axis=alt.Axis(labelAngle=0, labelOverlap=False, labelLimit=90))
+    x = alt.X("label:N", sort=order, title=None, axis=alt.Axis(labelAngle=-30, labelOverlap=False, labelLimit=90))
     bars = (
         alt.Chart(steps)
         .mark_bar(cornerRadius=3)
@@ -52,7 +55,7 @@ def waterfall(steps: pd.DataFrame, height: int = 320) -> alt.LayerChart:
         .mark_text(dy=-7, fontSize=11, color=PLAIN)
         .encode(x=x, y=alt.Y("top:Q"), text=alt.Text("amount:Q", format="$,.0f"))
     )
-    return (bars + text).properties(height=height)
+    return alt.layer(bars, text).properties(height=height)
 
 
 def movement_bars(months: pd.DataFrame, height: int = 300) -> alt.Chart:
@@ -69,7 +72,7 @@ def movement_bars(months: pd.DataFrame, height: int = 300) -> alt.Chart:
                 "change_category:N",
                 title=None,
                 scale=alt.Scale(domain=list(MOVEMENT), range=list(MOVEMENT.values())),
-                legend=alt.Legend(orient="top", columns=5),
+                legend=alt.Legend(orient="top", columns=3),
             ),
             tooltip=[
                 alt.Tooltip("yearmonth(date_month):T", title="Month", format=MONTH_AXIS),
@@ -113,7 +116,7 @@ def stacked(
         .encode(
             x=alt.X(f"yearmonth({x}):O", title=None, axis=alt.Axis(format=MONTH_AXIS, labelAngle=0, labelOverlap=True)),
             y=alt.Y(f"sum({y}):Q", title=title, axis=alt.Axis(format=format_)),
-            color=alt.Color(f"{colour}:N", title=None, legend=alt.Legend(orient="top", columns=3, labelLimit=140)),
+            color=alt.Color(f"{colour}:N", title=None, legend=alt.Legend(orient="top", columns=2, labelLimit=120)),
             tooltip=[
                 alt.Tooltip(f"yearmonth({x}):T", format=MONTH_AXIS, title="Month"),
                 alt.Tooltip(f"{colour}:N"),

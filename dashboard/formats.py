@@ -50,7 +50,7 @@ def month(value: Any) -> str:
 
 def last_day(first: dt.date | None) -> dt.date | None:
     """The last day of the month that begins on `first`."""
-    return None if first is None else (pd.Timestamp(first) + pd.offsets.MonthEnd(0)).date()
+    return None if first is None else (first.replace(day=28) + dt.timedelta(4)).replace(day=1) - dt.timedelta(1)
 
 
 def moment(value: Any) -> str:

@@ -4,6 +4,9 @@ Queries aggregate, page and limit in the warehouse. Table names come from tables
 a column to sort by is one of the table's own. Results are remembered until a table in them changes.
 """
 
+# pandas, Snowpark rows and scikit-learn carry no usable types here.
+# pyright: reportArgumentType=false
+
 from __future__ import annotations
 
 import datetime as dt
@@ -202,7 +205,8 @@ def ltv_horizon() -> pd.Series | None:
 
 
 def _churn_where(search: str, came_back: bool | None, least_mrr: float, since: dt.date | None) -> tuple[str, tuple]:
-    where, params = ["mrr_lost >= %s"], [least_mrr]
+    where: list[str] = ["mrr_lost >= %s"]
+    params: list[Any] = [least_mrr]
     if came_back is not None:
         where.append("reactivated" if came_back else "not reactivated")
     if since is not None:

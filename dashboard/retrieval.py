@@ -1,5 +1,8 @@
 """Search over all comments and calls. Part of the queries: `queries.py` hands it to the pages."""
 
+# pandas, Snowpark rows and scikit-learn carry no usable types here.
+# pyright: reportArgumentType=false, reportReturnType=false
+
 from __future__ import annotations
 
 import datetime as dt

@@ -1,5 +1,8 @@
 """Which touches precede conversions."""
 
+# pandas, Snowpark rows and scikit-learn carry no usable types here.
+# pyright: reportGeneralTypeIssues=false
+
 import streamlit as st
 
 from dashboard import formats, queries

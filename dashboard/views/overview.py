@@ -1,5 +1,8 @@
 """The morning's first look: one line of figures for each team, and where to go on."""
 
+# pandas, Snowpark rows and scikit-learn carry no usable types here.
+# pyright: reportArgumentType=false, reportAttributeAccessIssue=false
+
 import streamlit as st
 
 from dashboard import formats, queries
@@ -32,8 +35,9 @@ with page("GroundTruth", "Who the customers are, what they are worth, how they f
             columns[2].metric(
                 "Value at risk",
                 formats.money(risk["value_at_risk"]),
-                f"{risk['customers']:,} customers",
-                "off",
+                f"{formats.number(risk['customers'])} customers",
+                delta_color="off",
+                delta_arrow="off",
                 border=True,
             )
         with explained():
@@ -41,8 +45,9 @@ with page("GroundTruth", "Who the customers are, what they are worth, how they f
             columns[3].metric(
                 "Mean sentiment of buyers",
                 formats.percent(values["sentiment"]),
-                f"{values['customers']:,} customers",
-                "off",
+                f"{formats.number(values['customers'])} customers",
+                delta_color="off",
+                delta_arrow="off",
                 border=True,
             )
         left, right = st.columns(2)

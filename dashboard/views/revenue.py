@@ -20,7 +20,7 @@ with page("Revenue by channel", "Where the revenue of conversions comes from, by
     by = st.segmented_control(
         "Split by",
         ["utm_medium", "utm_source"],
-        format_func={"utm_medium": "Medium", "utm_source": "Source"}.get,
+        format_func={"utm_medium": "Medium", "utm_source": "Source"}.__getitem__,
         default="utm_medium",
         required=True,
         key="split",
