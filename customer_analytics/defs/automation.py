@@ -109,6 +109,11 @@ def sources_changed(
 def failed_run_is_posted(
     context: dg.RunFailureSensorContext, settings: dg.ResourceParam[Settings]
 ) -> dg.SkipReason | None:
+    return post_failure(context, settings)
+
+
+def post_failure(context: dg.RunFailureSensorContext, settings: Settings) -> dg.SkipReason | None:
+    """Tell FAILURE_WEBHOOK_URL of the failed run; the address itself is a secret and appears nowhere."""
     if settings.failure_webhook_url is None:
         return dg.SkipReason("FAILURE_WEBHOOK_URL is not set.")
     run = context.dagster_run
@@ -133,7 +138,10 @@ SENSORS = [sources_changed, failed_run_is_posted, health_is_kept_after_failure, 
 
 def follows_its_inputs(spec: dg.AssetSpec) -> dg.AssetSpec:
     """Every asset follows its inputs, but not past a failed blocking check, and says when it is too old."""
-    condition = dg.AutomationCondition.eager() & dg.AutomationCondition.all_deps_blocking_checks_passed()
+    # Eager follows every new materialization; here only one whose content is new, so that a source that
+    # was looked at again and found unchanged rebuilds nothing.
+    eager = dg.AutomationCondition.eager().replace("newly_updated", dg.AutomationCondition.data_version_changed())
+    condition = eager & dg.AutomationCondition.all_deps_blocking_checks_passed()
     spec = spec.replace_attributes(automation_condition=spec.automation_condition or condition)
     freshness = dg.FreshnessPolicy.time_window(fail_window=dt.timedelta(hours=36), warn_window=dt.timedelta(hours=26))
     return dg.apply_freshness_policy(spec, freshness, overwrite_existing=False)
