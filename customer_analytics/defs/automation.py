@@ -16,7 +16,7 @@ from customer_analytics.tables import SOURCES, source_name
 if TYPE_CHECKING:
     from upath import UPath
 
-CALLS = ("customer_calls", "customer_calls.zip")
+FOLDERS = {"customer_calls": "customer_calls", "customer_calls.zip": "customer_calls", "vectors": "vectors"}
 
 everything = dg.define_asset_job("everything", dg.AssetSelection.all(), description="The whole graph.")
 structured = dg.define_asset_job(
@@ -53,9 +53,9 @@ def source_signatures(folder: UPath) -> dict[str, str]:
     if not folder.exists():
         return signatures
     for entry in folder.iterdir():
-        if entry.name in CALLS:
+        if entry.name in FOLDERS:
             files = [entry] if entry.name.endswith(".zip") else sorted(entry.iterdir(), key=lambda file: file.name)
-            signatures["customer_calls"] = json.dumps([[file.name, _signature(file)] for file in files])
+            signatures[FOLDERS[entry.name]] = json.dumps([[file.name, _signature(file)] for file in files])
         elif entry.stem in {source_name(table) for table in SOURCES}:
             signatures[entry.stem] = _signature(entry)
     return signatures
@@ -67,20 +67,18 @@ def _signature(file: UPath) -> str:
     return "|".join(str(mark) for mark in marks if mark is not None)
 
 
-def assets_of_source(name: str, graph: dg.BaseAssetGraph) -> list[dg.AssetKey]:
-    """The assets that read the source `name`, and the observed file before them."""
-    by_source = {source_name(table): dg.AssetKey(table.name) for table in SOURCES}
-    key = by_source.get(name, dg.AssetKey("CALL_STAGE"))
-    if not graph.has(key):
-        return []
-    return [key, *(parent for parent in graph.get(key).parent_keys if graph.get(parent).is_observable)]
+def assets_of_source(name: str) -> dg.AssetKey:
+    """The asset that reads the source `name`."""
+    by_source = {source_name(table): table.name for table in SOURCES}
+    by_source |= {"customer_calls": "CALL_STAGE", "vectors": "VECTOR_SNAPSHOT"}
+    return dg.AssetKey(by_source[name])
 
 
 @dg.sensor(
     target=dg.AssetSelection.groups("sources"),
     minimum_interval_seconds=30,
     default_status=dg.DefaultSensorStatus.RUNNING,
-    description="New or changed source files and recordings start a run of what reads them; the rest follows.",
+    description="New or changed source files and recordings, and a new day, start a run of what looks at them.",
 )
 def sources_changed(
     context: dg.SensorEvaluationContext, settings: dg.ResourceParam[Settings]
@@ -90,14 +88,22 @@ def sources_changed(
     from customer_analytics.sample_data.once import ensure_sample
 
     ensure_sample(settings)
-    seen = json.loads(context.cursor) if context.cursor else {}
-    now = source_signatures(UPath(settings.sources))
-    changed = sorted(name for name in seen.keys() | now.keys() if seen.get(name) != now.get(name))
+    # Not `reference_date`: this process lives for many days, and that is the day on which it was first asked.
+    today = (settings.as_of or dt.datetime.now(dt.UTC).date()).isoformat()
+    now = source_signatures(UPath(settings.sources)) | {"day": today}
+    if context.cursor is None:
+        # A source that is absent has its table too, an empty one: at first everything is looked at.
+        assert context.repository_def is not None
+        graph = context.repository_def.asset_graph
+        assets = sorted(k for k in graph.materializable_asset_keys if not graph.get(k).parent_keys)
+        changed = ["first look"]
+    else:
+        seen = json.loads(context.cursor)
+        changed = sorted(name for name in seen.keys() | now.keys() if seen.get(name) != now.get(name))
+        assets = [assets_of_source(name) for name in changed if name != "day"]
+        assets += [dg.AssetKey(key) for key in ("AS_OF", "AS_OF_MONTH") if "day" in changed]
     if not changed:
         return dg.SkipReason("No source has changed.")
-    assert context.repository_def is not None
-    graph = context.repository_def.asset_graph
-    assets = [key for name in changed for key in assets_of_source(name, graph)]
     request = dg.RunRequest(asset_selection=assets, tags={"customer_analytics/changed": ", ".join(changed)[:200]})
     return dg.SensorResult(run_requests=[request], cursor=json.dumps(now))
 

@@ -35,7 +35,7 @@ def repository():
     return definitions().get_repository_def()
 
 
-def test_the_sensor_asks_for_what_reads_a_changed_source_once(tmp_path, repository):
+def test_the_sensor_asks_for_everything_at_first_and_then_for_what_changed(tmp_path, repository):
     (tmp_path / "orders.csv").write_text("order_id,customer_id,order_date\n1,1,2020-01-01\n")
     settings = Settings(source_uri=str(tmp_path))
     with dg.instance_for_test() as instance:
@@ -45,13 +45,17 @@ def test_the_sensor_asks_for_what_reads_a_changed_source_once(tmp_path, reposito
             return automation.sources_changed(context, settings=settings)
 
         result = tick(None)
-        assert [request.asset_selection for request in result.run_requests] == [[dg.AssetKey("STG_ORDERS")]]
+        first = {key.to_user_string() for key in result.run_requests[0].asset_selection}
+        assert {"AS_OF", "AS_OF_MONTH", "CALL_STAGE", "STG_ORDERS", "STG_SESSIONS"} <= first
+        assert "ORDERS" not in first
         assert isinstance(tick(result.cursor), dg.SkipReason)
+        yesterday = json.dumps(json.loads(result.cursor) | {"day": "2020-01-01"})
+        assert tick(yesterday).run_requests[0].asset_selection == [dg.AssetKey("AS_OF"), dg.AssetKey("AS_OF_MONTH")]
         (tmp_path / "customer_calls").mkdir()
         (tmp_path / "customer_calls" / "6-a.ogg").write_bytes(b"x")
         again = tick(result.cursor)
         assert again.run_requests[0].asset_selection == [dg.AssetKey("CALL_STAGE")]
-        assert set(json.loads(again.cursor)) == {"orders", "customer_calls"}
+        assert set(json.loads(again.cursor)) == {"orders", "customer_calls", "day"}
 
 
 class World:
