@@ -12,7 +12,11 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from snowflake.connector import SnowflakeConnection
+    from snowflake.connector.cursor import SnowflakeCursor
 
 TARGETS = {
     "cold start to first query, s": 3.0,
@@ -64,32 +68,32 @@ def measure(folder: Path, rows: int) -> dict[str, float]:
     try:
         start = time.perf_counter()
         connection = warehouse.connect()
-        cursor = connection.cursor()
-        cursor.execute("SELECT 1").fetchall()
+        run = _runner(connection)
+        run("SELECT 1").fetchall()
         found["cold start to first query, s"] = time.perf_counter() - start
         found["memory idle, MB"] = _memory(home)
         args = warehouse.connection_args()
         found["new Snowpark session and first query, s"] = timed(
             lambda: Session.builder.configs(args).create().sql("SELECT 1").collect()
         )
-        ones = [timed(lambda: cursor.execute("SELECT 1").fetchall()) for _ in range(200)]
+        ones = [timed(lambda: run("SELECT 1").fetchall()) for _ in range(200)]
         found["SELECT 1, median of 200, ms"] = statistics.median(ones) * 1000
 
         raw = duckdb.connect(str(folder / "raw.db"))
         source = CTAS.format(i="range") + f" FROM range({rows})"
         baseline = min(timed(lambda: raw.execute(f"CREATE OR REPLACE TABLE t AS {source}")) for _ in range(3))
         generated = CTAS.format(i="s") + f" FROM (SELECT SEQ8() AS s FROM TABLE(GENERATOR(ROWCOUNT => {rows})))"
-        ours = min(timed(lambda: cursor.execute(f"CREATE OR REPLACE TABLE t AS {generated}")) for _ in range(3))
+        ours = min(timed(lambda: run(f"CREATE OR REPLACE TABLE t AS {generated}")) for _ in range(3))
         found["CTAS, s"], found["CTAS raw DuckDB, s"] = ours, baseline
         found["CTAS, times raw DuckDB"] = ours / baseline
 
-        frame = cursor.execute(f"SELECT * FROM t LIMIT {rows // 2}").fetch_pandas_all()
+        frame = run(f"SELECT * FROM t LIMIT {rows // 2}").fetch_pandas_all()
         found["write_pandas of rows/2, snappy, s"] = timed(
             lambda: write_pandas(
                 connection, frame, "WRITTEN", auto_create_table=True, overwrite=True, compression="snappy"
             )
         )
-        local = min(timed(lambda: cursor.execute("SELECT * FROM t").fetch_pandas_all()) for _ in range(3))
+        local = min(timed(lambda: run("SELECT * FROM t").fetch_pandas_all()) for _ in range(3))
         found["to_pandas, s"] = local
         stock = _stock_fakesnow(rows)
         found["to_pandas stock fakesnow, s"], found["to_pandas, times stock fakesnow"] = stock, local / stock
@@ -101,6 +105,16 @@ def measure(folder: Path, rows: int) -> dict[str, float]:
         lifecycle.stop(home)
     assert snowflake.connector
     return found
+
+
+def _runner(connection: SnowflakeConnection) -> Callable[[str], SnowflakeCursor]:
+    cursor = connection.cursor()
+
+    def run(query: str) -> SnowflakeCursor:
+        cursor.execute(query)
+        return cursor
+
+    return run
 
 
 def _memory(folder: Path) -> float:

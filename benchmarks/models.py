@@ -29,7 +29,7 @@ def main(
     from customer_analytics.sentiment.training_set import training_set
     from customer_analytics.settings import Settings
 
-    settings = Settings()  # pyright: ignore[reportCallIssue]
+    settings = Settings()
     table = pq.read_table(labelled).slice(0, rows)
     columns = {name.lower(): table.column(name).to_pylist() for name in table.column_names}
     embedder = embedder_from(settings)

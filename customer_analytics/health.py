@@ -48,7 +48,7 @@ def gather(instance: DagsterInstance, graph: BaseAssetGraph, session: Session) -
     facts = _table_facts(session)
     rejected = _rejected(session)
     failing = _failing_checks(instance, graph.asset_check_keys)
-    rows = []
+    rows: list[dict[str, Any]] = []
     for key in graph.get_all_asset_keys():
         name = key.to_user_string()
         event = instance.get_latest_materialization_event(key) if name in kinds else None
@@ -72,7 +72,8 @@ def gather(instance: DagsterInstance, graph: BaseAssetGraph, session: Session) -
                 ),
             }
         )
-    frame = pd.DataFrame(sorted(rows, key=lambda r: r["name"]), columns=list(T.PRES_HEALTH.column_names))
+    rows.sort(key=lambda row: row["name"])
+    frame = pd.DataFrame(rows, columns=list(T.PRES_HEALTH.column_names))
     return frame.astype({"row_count": "Int64", "rejected_rows": "Int64", "checks_failing": "Int64"})
 
 
@@ -94,7 +95,7 @@ def record(instance: DagsterInstance, graph: BaseAssetGraph, session: Session) -
 
 def _existing(session: Session) -> set[str]:
     rows = session.sql("select table_name from information_schema.tables where table_schema = current_schema()")
-    return {row[0] for row in rows.collect()}
+    return {str(row[0]) for row in rows.collect()}
 
 
 def _table_facts(session: Session) -> dict[str, tuple[int, dt.date | None]]:
@@ -106,14 +107,15 @@ def _table_facts(session: Session) -> dict[str, tuple[int, dt.date | None]]:
         parts.append(f"select '{name}' as name, count(*) as row_count, {latest} as latest from {name}")
     if not parts:
         return {}
-    return {row[0]: (int(row[1]), row[2]) for row in session.sql(" union all ".join(parts)).collect()}
+    rows = session.sql(" union all ".join(parts)).collect()
+    return {name: (int(count), latest) for name, count, latest in rows}
 
 
 def _rejected(session: Session) -> dict[str, int]:
     if T.STG_REJECTED.name not in _existing(session):
         return {}
     rows = session.sql(f"select table_name, count(*) from {T.STG_REJECTED.name} group by table_name").collect()
-    return {row[0]: int(row[1]) for row in rows}
+    return {name: int(count) for name, count in rows}
 
 
 def _failing_checks(instance: DagsterInstance, keys: Iterable[AssetCheckKey]) -> Mapping[str, set[str]]:

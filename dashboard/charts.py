@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
@@ -24,12 +24,12 @@ MOVEMENT = {
 MONTH_AXIS = "%b %Y"
 
 
-def show(chart: alt.Chart | alt.LayerChart, alt_text: str, key: str | None = None) -> None:
+def show(chart: alt.Chart | alt.LayerChart | alt.FacetChart, alt_text: str, key: str | None = None) -> None:
     """Draw a chart at full width with a text for those who cannot see it."""
     st.altair_chart(chart, width="stretch", alt=alt_text, key=key)
 
 
-def waterfall(steps: pd.DataFrame, height: int = 320) -> alt.LayerChart:
+def waterfall(steps: pd.DataFrame, height: int = 320) -> alt.LayerChart | alt.FacetChart:
     """Columns of `steps` (label, amount, kind, start, end) from left to right; the totals stand on zero."""
     import altair as alt
 
@@ -143,8 +143,8 @@ def bars(frame: pd.DataFrame, category: str, value: str, title: str, format_: st
     )
 
 
-def sentiment_colour(value: float | None) -> str:
-    """A background for a cell, red over amber to green; readable under light and dark text."""
+def sentiment_colour(value: Any) -> str:
+    """A background for a sentiment (0 to 1, or empty), red over amber to green; readable under any text."""
     if value is None or value != value:
         return ""
     rgb = "224,82,96" if value < 0.4 else "223,162,60" if value < 0.6 else "20,163,148"

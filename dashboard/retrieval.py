@@ -78,11 +78,11 @@ def _search_one(
     store, collection = backends()["vector_store"], _COLLECTIONS[kind]
     columns = ["id", "customer_id", collection.text, *(["date"] if kind == "comment" else [])]
     where = _filter(kind, conditions)
-    if mode == "vector":
+    if vector is None:
+        frame = store.keyword(collection, query, k, where, columns).to_pandas()
+    elif mode == "vector":
         frame = store.near(collection, vector, k, where, columns).to_pandas()
         frame["score"] = 1 - frame["distance"]
-    elif mode == "keyword":
-        frame = store.keyword(collection, query, k, where, columns).to_pandas()
     else:
         frame = hybrid(store, collection, query, vector, k, where, columns).to_pandas()
     frame = frame.assign(kind=kind, id=frame["id"].astype(str)).rename(columns={collection.text: "text"})

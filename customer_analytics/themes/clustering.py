@@ -56,14 +56,16 @@ def fit_themes(vectors: np.ndarray, seed: int, previous: Themes | None = None) -
     k = number_of_themes(len(np.unique(vectors, axis=0))) if len(vectors) < 100 else number_of_themes(len(vectors))
     if previous is not None and previous.centroids.shape[1] != vectors.shape[1]:
         previous = None
+    # scikit-learn has no types: pyright takes them from the defaults, which are the words "k-means++" and "auto".
     if previous is not None and len(previous.ids) == k:
-        model = KMeans(k, init=previous.centroids, n_init=1, random_state=seed)
+        model = KMeans(k, init=previous.centroids, n_init=1, random_state=seed)  # pyright: ignore[reportArgumentType]
     else:
-        model = KMeans(k, n_init=3, random_state=seed)
-    centroids = model.fit(vectors).cluster_centers_
+        model = KMeans(k, n_init=3, random_state=seed)  # pyright: ignore[reportArgumentType]
+    labels = model.fit_predict(vectors)
+    centroids = model.cluster_centers_
     centroids = centroids / np.maximum(np.linalg.norm(centroids, axis=1, keepdims=True), 1e-12)
     if previous is None or not len(previous.ids):
-        sizes = np.bincount(model.labels_, minlength=k)
+        sizes = np.bincount(labels, minlength=k)
         order = np.argsort(-sizes, kind="stable")  # the greatest theme is number 1
         return Themes(np.arange(1, k + 1), centroids[order])
     return Themes(_carry_numbers(centroids, previous), centroids)

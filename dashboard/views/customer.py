@@ -26,7 +26,7 @@ def ask_for_customer(given: str) -> None:
     for column, row in zip(st.columns(4) * 5, found.itertuples(), strict=False):
         label = formats.name(row.first_name, row.last_name, row.customer_id)
         if column.button(f"{label} · {row.customer_id}", key=f"open-{row.customer_id}", width="stretch"):
-            open_customer(row.customer_id)
+            open_customer(int(str(row.customer_id)))
 
 
 def show_profile(customer: pd.Series, sentiment: pd.DataFrame, ltv: pd.DataFrame, mrr: pd.DataFrame) -> None:

@@ -48,7 +48,7 @@ with page("Health", "When everything was built, what failed, and what was left o
                 with st.container(border=True):
                     version = row.model_version or formats.NOTHING
                     st.markdown(f"**{row.name}** · version `{version}` · {formats.moment(row.built_at)}")
-                    st.caption(figures(row.detail) or "no figures recorded")
+                    st.caption(figures(str(row.detail or "")) or "no figures recorded")
         st.subheader("Tables and collections", anchor=False)
         shown = health[health["kind"] != "model"][
             ["name", "kind", "built_at", "row_count", "rejected_rows", "checks_failing", "data_up_to"]

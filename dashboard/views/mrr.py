@@ -14,7 +14,7 @@ from dashboard.frame import data_up_to, nothing_yet, page
 
 def steps(months: pd.DataFrame, movements: pd.DataFrame, first, last) -> pd.DataFrame:
     """The columns of the waterfall: MRR before `first`, the movements of `first` to `last`, MRR in `last`."""
-    before = float(months.loc[months["date_month"] < first, "mrr"].tail(1).sum())
+    before = float(months[months["date_month"] < first]["mrr"].tail(1).sum())
     inside = movements[(movements["date_month"] >= first) & (movements["date_month"] <= last)]
     amounts = inside.groupby("change_category")["amount"].sum().astype(float)
     rows = [{"label": "Before", "kind": "total", "amount": before, "start": 0.0, "end": before}]

@@ -56,7 +56,7 @@ with page("Themes", "What customers complain about and praise, found by the like
     )
     show(chart, "Themes by number of comments and calls, coloured by sentiment")
 
-    labels = dict(zip(themes["theme_id"], themes["label"], strict=True))
+    labels = {int(i): str(label) for i, label in zip(themes["theme_id"], themes["label"], strict=True)}
     theme_id = st.selectbox("Theme", list(labels), format_func=labels.__getitem__, key="theme")
     chosen = themes[themes["theme_id"] == theme_id].iloc[0]
     months = queries.theme_months(theme_id)

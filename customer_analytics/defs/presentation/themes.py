@@ -45,7 +45,9 @@ def _previous_themes(warehouse: Warehouse, model: str | None) -> Themes | None:
         return None
     rows = session.table(THEME_CENTROIDS.name).sort("theme_id").collect()
     same = [r for r in rows if r["EMBEDDING_MODEL"] == model]
-    return decode_centroids([r["THEME_ID"] for r in same], [r["CENTROID"] for r in same]) if same else None
+    return (
+        decode_centroids([int(str(r["THEME_ID"])) for r in same], [str(r["CENTROID"]) for r in same]) if same else None
+    )
 
 
 @table_asset(PRES_THEMES, kinds={"python", "snowflake"}, deps=COLLECTIONS)

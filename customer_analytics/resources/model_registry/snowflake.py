@@ -11,7 +11,7 @@ import pickle
 import sys
 import tempfile
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 from types import ModuleType
@@ -176,7 +176,7 @@ class SnowflakeModelRegistry:
         return self._registry().get_model(name)
 
 
-def _version(name: str, row: Mapping[str, Any]) -> ModelVersion:
+def _version(name: str, row: Mapping[Hashable, Any]) -> ModelVersion:
     metadata = json.loads(row.get("metadata") or "{}")
     created = row.get("created_on")
     return ModelVersion(
