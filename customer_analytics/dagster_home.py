@@ -35,19 +35,29 @@ storage:
 
 
 def prepare(settings: Settings) -> Path:
-    """Make DAGSTER_HOME with its `dagster.yaml`, and return it. Safe to repeat, and by several processes at once."""
+    """Make DAGSTER_HOME with its `dagster.yaml`, and return it. Safe to repeat, and by several processes at once.
+
+    With PostgreSQL, its URL is put into this process's environment, where Dagster looks for it.
+    """
     folder = settings.home / "dagster"
     folder.mkdir(parents=True, exist_ok=True)
     text = _COMMON.format(runs=10 if settings.snowflake_account else 1)
     if settings.dagster_postgres_url:
         # The password stays in the environment: the file only names the variable.
         text += _POSTGRES
+        os.environ["DAGSTER_POSTGRES_URL"] = _with_driver(settings.dagster_postgres_url.get_secret_value())
     target = folder / "dagster.yaml"
     if not target.exists() or target.read_text() != text:
         partial = folder / f".dagster.yaml.{os.getpid()}.{uuid4().hex}"
         partial.write_text(text)
         partial.replace(target)
     return folder
+
+
+def _with_driver(url: str) -> str:
+    """The URL with the driver that dagster-postgres brings: SQLAlchemy 2.1 would look for another one."""
+    scheme, separator, rest = url.partition("://")
+    return f"postgresql+psycopg2{separator}{rest}" if scheme in ("postgresql", "postgres") else url
 
 
 def instance(settings: Settings) -> DagsterInstance:

@@ -28,7 +28,8 @@ def main(command: list[str], wait_seconds: float = WAIT_SECONDS) -> None:
         settings = Settings()
     except ValidationError as error:
         # Never the whole error: it shows what the values were.
-        sys.exit("; ".join(problem["msg"] for problem in error.errors(include_input=False, include_url=False)))
+        problems = error.errors(include_input=False, include_url=False)
+        sys.exit("; ".join(f"{'.'.join(map(str, p['loc'])).upper()} {p['msg']}".strip() for p in problems))
     if settings.service_needs_warehouse and not settings.snowflake_account:
         _wait_for_local_snowflake(settings.home / "warehouse", wait_seconds)
     environment = os.environ | {"DAGSTER_HOME": str(prepare(settings))}

@@ -27,6 +27,7 @@ PROGRAM = ".venv/bin/customer-analytics "
 
 # The quick ones are run here, in this order, in one home folder.
 RUN_HERE = (
+    "customer-analytics snowflake setup --dry-run",
     'customer-analytics sql "select current_version()"',
     "customer-analytics warehouse status",
     "customer-analytics warehouse stop",

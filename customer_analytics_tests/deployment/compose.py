@@ -34,6 +34,13 @@ def interpolate(text: str, environment: Mapping[str, str]) -> str:
 
 
 def load(environment: Mapping[str, str] = SECRETS) -> dict[str, Any]:
-    """The file's content with this environment."""
-    lines = [line for line in FILE.read_text().splitlines() if not line.lstrip().startswith("#")]
-    return yaml.safe_load(interpolate("\n".join(lines), environment))
+    """The file's content with this environment: parsed first, then interpolated, as compose does."""
+
+    def filled(node: Any) -> Any:
+        if isinstance(node, dict):
+            return {key: filled(value) for key, value in node.items()}
+        if isinstance(node, list):
+            return [filled(value) for value in node]
+        return interpolate(node, environment) if isinstance(node, str) else node
+
+    return filled(yaml.safe_load(FILE.read_text()))
