@@ -6,6 +6,7 @@ Only `queries.py` imports this. The connector is used, not Snowpark: it fetches 
 from __future__ import annotations
 
 import contextlib
+import importlib
 import threading
 from decimal import Decimal
 from functools import partial
@@ -36,13 +37,17 @@ class WarehouseUnavailable(Exception):
 class Backends:
     """The settings and the outside world by role, each made at first use and kept for the process."""
 
-    def __init__(self, settings: Settings, resources: dict[str, Any]) -> None:
+    def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self._resources = resources
+        self._resources: dict[str, Any] = {}
         self._lock = threading.Lock()
         self._connection: Any = None
 
     def __getitem__(self, role: str) -> Any:
+        if role not in self._resources:
+            # The same choice by settings as `build_resources` makes, which would also import Dagster (2 s).
+            room = importlib.import_module(f"customer_analytics.resources.{role}")
+            self._resources.setdefault(role, getattr(room, f"{role}_from")(self.settings))
         return self._resources[role]
 
     def connection(self) -> Any:
@@ -61,11 +66,9 @@ class Backends:
 @st.cache_resource(show_spinner=False)
 def backends() -> Backends:
     """Made once per process from the settings; nothing connects here."""
-    from customer_analytics.resources import build_resources
     from customer_analytics.settings import Settings
 
-    settings = Settings()
-    return Backends(settings, build_resources(settings))
+    return Backends(Settings())
 
 
 @st.cache_resource(show_spinner=False)
