@@ -300,6 +300,8 @@ def test_the_dashboard_is_served(deployment: Deployment) -> None:
 @pytest.mark.parametrize("victim", ["webserver", "daemon", "snowflake", "postgres", "code"])
 def test_a_killed_service_loses_nothing_and_the_next_run_goes_on(deployment: Deployment, victim: str) -> None:
     """The drill of docs/operations.md: kill -9 in the middle of a run, start again, run again."""
+    if victim != "code" and os.environ.get("FAULT_DRILL") != "1":
+        pytest.skip("minutes for each service: FAULT_DRILL=1 runs the whole drill")
     before = deployment.sql("SELECT COUNT(*), SUM(MRR) FROM MRR")
     run = deployment.launch("structured")
     deployment.wait("webserver", lambda: deployment.status(run)[1])
