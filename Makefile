@@ -41,7 +41,7 @@ lint: $(VENV)/.setup-dev ## Style and types
 	$(BIN)/pyright
 
 test: $(VENV)/.setup-dev ## The fast tests
-	$(BIN)/pytest -m "not heavy"
+	$(BIN)/pytest -m "not heavy" -n 2 --dist loadfile
 
 docs: $(VENV)/.setup ## Write .env.example and the data dictionary anew from the code
 	$(BIN)/python -m customer_analytics.generated_docs

@@ -251,7 +251,7 @@ def test_a_killed_run_leaves_the_old_rows(
 ) -> None:
     """kill -9 after the upload, and in the middle of the transaction; the next run goes on from there."""
     io.handle_output(context(partition), frame(1, 2))
-    arguments = {**warehouse.connection_args(), "schema": schema_of(session)}
+    arguments = {**warehouse.portable_args(), "schema": schema_of(session)}
     child = subprocess.run(
         [sys.executable, "-c", KILLED],
         input=json.dumps([arguments, prefix, partition]),
