@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 UV_VERSION := 0.13.9
+# Named, because uv would else install into an environment that happens to be active.
+INSTALL = $(BIN)/uv pip install --quiet --no-deps --python $(BIN)/python
 COMPILE := --override overrides.txt --no-emit-index-url --no-annotate --no-header --python-version 3.11 --universal --quiet
 
 .PHONY: help setup whisper demo run serve lint test docs lock
@@ -16,16 +18,16 @@ setup: $(VENV)/.setup ## Virtual environment with the pinned dependencies
 $(VENV)/.setup: requirements.lock pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
-	@$(BIN)/uv pip install --quiet --no-deps -r requirements.lock
-	@$(BIN)/uv pip install --quiet --no-deps --no-build-isolation -e .
+	@$(INSTALL) -r requirements.lock
+	@$(INSTALL) --no-build-isolation -e .
 	@touch $@
 
 $(VENV)/.setup-dev: $(VENV)/.setup requirements-dev.lock
-	@$(BIN)/uv pip install --quiet --no-deps -r requirements-dev.lock
+	@$(INSTALL) -r requirements-dev.lock
 	@touch $@
 
 whisper: $(VENV)/.setup ## Add OpenAI Whisper for TRANSCRIBER=whisper (several GB: torch)
-	@$(BIN)/uv pip install --quiet --no-deps -r requirements-whisper.lock
+	@$(INSTALL) -r requirements-whisper.lock
 
 demo: run serve ## Build everything from the sample (or SOURCE_URI), then serve it until Ctrl-C
 
