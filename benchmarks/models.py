@@ -1,6 +1,7 @@
 """Seconds of training and scoring. Labelled texts: a Parquet file with review_text and label.
 
-python -m benchmarks.models LABELLED.parquet [--rows 2000] [--score 12638] [--nested] [--json]
+python -m benchmarks.models sentiment LABELLED.parquet [--rows 2000] [--score 12638] [--nested] [--json]
+python -m benchmarks.models lifetime-value [--customers 10000] [--score 1000000] [--json]
 """
 
 from __future__ import annotations
@@ -13,8 +14,11 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
+app = typer.Typer(add_completion=False)
 
-def main(
+
+@app.command()
+def sentiment(
     labelled: Annotated[Path, typer.Argument(help="Parquet with review_text and label")],
     rows: Annotated[int, typer.Option(help="Texts to train on")] = 2000,
     score: Annotated[int, typer.Option(help="Texts to score")] = 12_638,
@@ -47,11 +51,87 @@ def main(
     figures |= {"scored_texts": score, "model_seconds": time.perf_counter() - began}
     if nested:
         figures |= _nested(data, settings.seed)
+    _print(figures, as_json)
+
+
+@app.command()
+def lifetime_value(
+    customers: Annotated[int, typer.Option(help="Customers to train on")] = 10_000,
+    score: Annotated[int, typer.Option(help="Customers to score")] = 1_000_000,
+    as_json: Annotated[bool, typer.Option("--json")] = False,
+) -> None:
+    """Made-up features with sentiment, so all candidates compete; queries are not timed. Memory is this process's."""
+    import datetime as dt
+    import resource
+
+    from customer_analytics.lifetime_value.scoring import BATCH, scored
+    from customer_analytics.lifetime_value.training import gather, train
+
+    def features(cut: dt.date, horizon: int | None) -> Any:
+        return _customers(customers, cut.toordinal(), horizon)
+
+    material = gather(features, dt.date(2026, 1, 1), 182)
+    began = time.perf_counter()
+    training = train(material, 182, 20180409)
+    figures: dict[str, Any] = {
+        "training_customers": customers,
+        "training_seconds": time.perf_counter() - began,
+        "winner": training.chosen,
+        "candidates": len(training.scores),
+        "peak_mb_before_scoring": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+    }
+    began = time.perf_counter()
+    parts = range(0, score, BATCH)
+    batches = (_customers(min(BATCH, score - start), start, None, start) for start in parts)
+    table = scored(batches, training.model, dt.date(2026, 1, 1), "V1")
+    figures |= {"scored_customers": table.num_rows, "scoring_seconds": time.perf_counter() - began}
+    figures["table_mb"] = table.nbytes / 2**20
+    figures["peak_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    _print(figures, as_json)
+
+
+def _customers(count: int, seed: int, horizon_days: int | None, first_id: int = 0) -> Any:
+    """Features of customers seen for up to two years."""
+    import pandas as pd
+
+    random = np.random.default_rng(seed)
+    tenure = random.integers(1, 730, count)
+    rate, value = random.gamma(0.8, 1 / 60, count), random.gamma(4, 12, count)
+    alive = np.minimum(tenure, random.exponential(400, count))
+    frequency = np.minimum(random.poisson(rate * alive), tenure)
+    recency = np.where(frequency > 0, (alive * random.beta(4, 1, count)).astype(int), 0)
+    recency = np.clip(recency, np.minimum(frequency, tenure), tenure)
+    frame = {
+        "customer_id": np.arange(first_id, first_id + count),
+        "frequency": frequency,
+        "recency_days": recency,
+        "tenure_days": tenure,
+        "monetary_value": value * random.gamma(9, 1 / 9, count),
+        "order_count": frequency + 1,
+        "returned_orders": random.poisson(0.1, count),
+        "amount_last_90_days": np.where(tenure - recency < 90, value, 0),
+        "orders_last_90_days": (tenure - recency < 90) * 1,
+        "mean_gap_days": recency / np.maximum(frequency, 1),
+        "mrr": np.where(random.random(count) < 0.3, 20.0, np.nan),
+        "subscribed_months": random.integers(0, 12, count),
+        "comment_count": random.poisson(2, count),
+        "sentiment": random.random(count),
+        "first_touch_channel": random.choice(np.array(["google", "facebook", "direct"], dtype=object), count),
+    }
+    features = pd.DataFrame(frame)
+    features["total_amount"] = features["monetary_value"] * (frequency + 1)
+    if horizon_days is not None:
+        staying = alive >= tenure
+        features["target"] = random.poisson(rate * horizon_days * staying) * value
+    return features
+
+
+def _print(figures: dict[str, Any], as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps(figures))
-    else:
-        for name, value in figures.items():
-            typer.echo(f"{name:32} {value:.4f}" if isinstance(value, float) else f"{name:32} {value}")
+        return
+    for name, value in figures.items():
+        typer.echo(f"{name:32} {value:.4f}" if isinstance(value, float) else f"{name:32} {value}")
 
 
 def _nested(data: Any, seed: int) -> dict[str, float]:
@@ -71,4 +151,4 @@ def _nested(data: Any, seed: int) -> dict[str, float]:
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    app()

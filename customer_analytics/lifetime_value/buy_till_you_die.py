@@ -6,21 +6,24 @@
 
 Own code over SciPy: `lifetimes` is unmaintained and fails on tiny data, `btyd` pins NumPy below 2, and
 `pymc-marketing` is 789 MB and 40 s a fit. A history is (x, t_x, T): repeat purchases, time of the last
-one and time observed, both from the first purchase on, in any one unit of time.
+one and time observed, both from the first purchase on, in any one unit of time (in days where customers are few).
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.optimize import minimize
-from scipy.special import gammaln, hyp2f1
+from scipy.special import expit, gammaln, hyp2f1
 
 # A weak pull of each log-parameter, in units where customers were observed for about ten, to 0: it keeps
 # a hundred customers from inventing infinities. From `ENOUGH` customers on, the likelihood speaks alone.
 PRIOR_SD = 0.7
 ENOUGH = 1000
+SHORTEST_DAYS = 90
+"""Customers seen for less than this on average are too new for their own time to set the unit."""
 
 
 @dataclass(frozen=True)
@@ -71,15 +74,24 @@ class BgNbd:
         gone = np.log(a) - np.log(b + np.maximum(x, 1) - 1) - (r + x) * np.log(alpha + t_x)
         return front + np.where(x > 0, np.logaddexp(alive, gone), alive)
 
+    def probability_alive(self, x: np.ndarray, t_x: np.ndarray, T: np.ndarray) -> np.ndarray:
+        """P(still a customer at T); 1 before the first repeat purchase, for the model lets nobody leave earlier."""
+        r, alpha, a, b = self.r, self.alpha, self.a, self.b
+        gone = np.log(a) - np.log(b + np.maximum(x, 1) - 1) + (r + x) * np.log((alpha + T) / (alpha + t_x))
+        return np.where(x > 0, expit(-gone), 1.0)
+
     def expected_purchases(self, t: float, x: np.ndarray, t_x: np.ndarray, T: np.ndarray) -> np.ndarray:
-        """Expected purchases in (T, T + t]; equation 10 of the paper."""
+        """Expected purchases in (T, T + t]; equation 10 of the paper.
+
+        Its hypergeometric series overflows for customers with hundreds of purchases. Euler's transformation
+        (DLMF 15.8.1) takes the purchases out of the exponents, and the power before the series with them.
+        """
         r, alpha, a, b = self.r, self.alpha, self.a, self.b
         a = a + 1e-6 if abs(a - 1) < 1e-6 else a
-        shrink = ((alpha + T) / (alpha + T + t)) ** (r + x)
-        series = hyp2f1(r + x, b + x, a + b + x - 1, t / (alpha + T + t))
-        lost = np.where(x > 0, a / (b + np.maximum(x, 1) - 1) * ((alpha + T) / (alpha + t_x)) ** (r + x), 0.0)
-        expected = (a + b + x - 1) / (a - 1) * (1 - shrink * series) / (1 + lost)
-        return np.maximum(np.nan_to_num(expected, nan=0.0, posinf=0.0), 0.0)
+        z = t / (alpha + T + t)
+        series = hyp2f1(a - 1, a + b - 1 - r, a + b + x - 1, z)
+        expected = (a + b + x - 1) / (a - 1) * (1 - np.exp((a - 1) * np.log1p(-z)) * series)
+        return np.maximum(expected * self.probability_alive(x, t_x, T), 0.0)
 
 
 @dataclass(frozen=True)
@@ -108,8 +120,14 @@ class ParetoNbd:
         n = r + s + x
         larger, other = (alpha, s + 1) if alpha >= beta else (beta, r + x)
         gap = abs(alpha - beta)
-        early = np.log(hyp2f1(n, other, n + 1, gap / (larger + t_x))) - n * np.log(larger + t_x)
-        late = np.log(hyp2f1(n, other, n + 1, gap / (larger + T))) - n * np.log(larger + T)
+
+        def term(t: np.ndarray) -> np.ndarray:
+            # Euler's transformation (DLMF 15.8.1) of F(n, other; n + 1; z), which overflows for many purchases.
+            z = gap / (larger + t)
+            series = hyp2f1(1.0, n + 1 - other, n + 1, z)
+            return (1 - other) * np.log1p(-z) + np.log(series) - n * np.log(larger + t)
+
+        early, late = term(t_x), term(T)
         return early + np.log(-np.expm1(np.minimum(late - early, 0.0)))
 
     def log_likelihood(self, x: np.ndarray, t_x: np.ndarray, T: np.ndarray) -> np.ndarray:
@@ -126,7 +144,7 @@ class ParetoNbd:
         r, alpha, s, beta = self.r, self.alpha, self.s, self.beta
         with np.errstate(divide="ignore"):
             gone = np.log(s / (r + s + x)) + self._log_a0(x, t_x, T)
-        return 1 / (1 + np.exp(gone + (r + x) * np.log(alpha + T) + s * np.log(beta + T)))
+        return expit(-(gone + (r + x) * np.log(alpha + T) + s * np.log(beta + T)))
 
     def expected_purchases(self, t: float, x: np.ndarray, t_x: np.ndarray, T: np.ndarray) -> np.ndarray:
         """Expected purchases in (T, T + t]; equation 41 of the note."""
@@ -148,13 +166,17 @@ def probability_of_purchase(
     return np.clip(1 - silence, 0.0, 1.0)
 
 
-def _fit(make, history: History, prior_sd: float | None) -> tuple[float, np.ndarray]:
+def _fit(
+    make: Callable[[np.ndarray], BgNbd | ParetoNbd], history: History, prior_sd: float | None
+) -> tuple[float, np.ndarray]:
     """(unit of time, four parameters in that unit). Several starts, because the surface has flat ridges."""
+    shortest = 1e-9
     if prior_sd is None and history.count.sum() < ENOUGH:
-        prior_sd = PRIOR_SD
+        # The prior speaks in units of time, so a shop of yesterday must not make yesterday the unit. Time is in days.
+        prior_sd, shortest = PRIOR_SD, float(SHORTEST_DAYS)
     if history.T.size == 0:
         raise ValueError("There is no customer to learn from.")
-    unit = max(float(np.average(history.T, weights=history.count)), 1e-9) / 10
+    unit = max(float(np.average(history.T, weights=history.count)), shortest) / 10
     x, t_x, T = history.x, history.t_x / unit, history.T / unit
 
     def objective(logs: np.ndarray) -> float:

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from customer_analytics.lifetime_value.buy_till_you_die import (
+    ENOUGH,
+    PRIOR_SD,
     BgNbd,
     History,
     ParetoNbd,
-    probability_of_purchase,
 )
 from customer_analytics.lifetime_value.gamma_gamma import GammaGamma
 
@@ -35,10 +36,19 @@ NUMERIC = (
     "subscribed_months",
 )
 SENTIMENT = ("comment_count", "sentiment")
+MEAN, RATE = "mean", "naive rate"
+BG, PARETO = "BG/NBD x gamma-gamma", "Pareto/NBD x gamma-gamma"
+TREES, TWO_STAGE = "LightGBM", "two-stage LightGBM"
+WITH_SENTIMENT = " with sentiment"
 MAX_CHANNELS = 30
-TREE_ROUNDS, TREE_SEEDS = 100, 3
+TREE_ROUNDS, TREE_SEEDS = 100, 6
+"""The mean over several seeds takes the luck of the draw out; two stages share the seeds between them."""
+SMALL = 50_000
+"""On fewer rows threads wait for each other longer than they work, a hundred times longer on a busy machine."""
 TREE_ROWS = 200_000
 """Trees learn from at most so many customers; more change nothing but the time."""
+MIN_TREE_ROWS, MIN_TREE_SPENDERS = 300, 30
+"""Earlier days with fewer customers, or fewer of them who then spent, teach trees nothing."""
 
 
 @dataclass(frozen=True)
@@ -51,11 +61,8 @@ class Snapshot:
 
 
 class Candidate(Protocol):
-    name: str
-
-    def fit(self, now: pd.DataFrame, past: Sequence[Snapshot]) -> Candidate:
-        """Learn from the features of the day itself, and from earlier days with what followed them."""
-        ...
+    @property
+    def name(self) -> str: ...
 
     def predict(self, features: pd.DataFrame, horizon_days: int) -> np.ndarray:
         """Dollars per customer in the next `horizon_days`."""
@@ -64,20 +71,16 @@ class Candidate(Protocol):
 
 @dataclass
 class MeanSpend:
-    """Everybody spends as much as the mean customer did per day so far."""
+    """Everybody spends as much per day as the mean customer did in the earlier days' horizons."""
 
-    name: str = "mean"
     per_day: float = 0.0
+    name: str = MEAN
 
-    def fit(self, now: pd.DataFrame, past: Sequence[Snapshot]) -> MeanSpend:
+    @staticmethod
+    def fit(past: Sequence[Snapshot]) -> MeanSpend:
         spent = sum(float(s.features["target"].sum()) / s.horizon_days for s in past)
         people = sum(len(s.features) for s in past)
-        if people:
-            self.per_day = spent / people
-        else:
-            days = np.maximum(now["tenure_days"].to_numpy(float), 1)
-            self.per_day = float(now["total_amount"].sum() / days.sum())
-        return self
+        return MeanSpend(max(spent / people, 0.0) if people else 0.0)
 
     def predict(self, features: pd.DataFrame, horizon_days: int) -> np.ndarray:
         return np.full(len(features), self.per_day * horizon_days)
@@ -87,10 +90,7 @@ class MeanSpend:
 class NaiveRate:
     """Everybody goes on at their own rate. A rate over less than a month is taken over a month."""
 
-    name: str = "naive rate"
-
-    def fit(self, now: pd.DataFrame, past: Sequence[Snapshot]) -> NaiveRate:
-        return self
+    name: str = RATE
 
     def predict(self, features: pd.DataFrame, horizon_days: int) -> np.ndarray:
         days = np.maximum(features["tenure_days"].to_numpy(float), 30)
@@ -101,44 +101,36 @@ class NaiveRate:
 class BuyTillYouDie:
     """How often they buy (BG/NBD or Pareto/NBD) times what a purchase is worth (gamma-gamma on all orders)."""
 
-    family: type[BgNbd] | type[ParetoNbd]
-    model: BgNbd | ParetoNbd | None = None
-    value: GammaGamma | None = None
+    model: BgNbd | ParetoNbd
+    value: GammaGamma
 
     @property
     def name(self) -> str:
-        return f"{'BG/NBD' if self.family is BgNbd else 'Pareto/NBD'} x gamma-gamma"
+        return BG if isinstance(self.model, BgNbd) else PARETO
 
-    def fit(self, now: pd.DataFrame, past: Sequence[Snapshot]) -> BuyTillYouDie:
+    @staticmethod
+    def fit(family: type[BgNbd] | type[ParetoNbd], now: pd.DataFrame) -> BuyTillYouDie:
+        """Raises ValueError where no customer has an order of a positive value."""
         x, t_x, T = history_of(now)
-        self.model = self.family.fit(History.of(x, t_x, T))
-        prior = 0.7 if len(now) < 1000 else None
-        self.value = GammaGamma.fit(x + 1, now["monetary_value"].to_numpy(float), prior)
-        return self
+        prior = PRIOR_SD if len(now) < ENOUGH else None
+        value = GammaGamma.fit(x + 1, now["monetary_value"].to_numpy(float), prior)
+        return BuyTillYouDie(family.fit(History.of(x, t_x, T)), value)
 
     def expected_purchases(self, features: pd.DataFrame, horizon_days: float) -> np.ndarray:
-        assert self.model is not None
         return self.model.expected_purchases(horizon_days, *history_of(features))
 
-    def probability_active(self, features: pd.DataFrame, horizon_days: float) -> np.ndarray:
-        assert self.model is not None
-        return probability_of_purchase(self.model, horizon_days, *history_of(features))
-
-    def purchase_value(self, features: pd.DataFrame) -> np.ndarray:
-        assert self.value is not None
-        return self.value.expected_value(
-            features["frequency"].to_numpy(float) + 1, features["monetary_value"].to_numpy(float)
-        )
-
     def predict(self, features: pd.DataFrame, horizon_days: int) -> np.ndarray:
-        return self.expected_purchases(features, horizon_days) * self.purchase_value(features)
+        purchases, mean = features["frequency"].to_numpy(float) + 1, features["monetary_value"].to_numpy(float)
+        return self.expected_purchases(features, horizon_days) * self.value.expected_value(purchases, mean)
 
 
 @dataclass
 class Trees:
     """LightGBM on pooled earlier days. `two_stage`: whether they spend, times how much when they do."""
 
-    sentiment: bool = True
+    level: BuyTillYouDie
+    """Knows how much all spend in all. Trees learn from earlier days, when everybody was newer and bought more."""
+    sentiment: bool = False
     two_stage: bool = False
     seed: int = 0
     horizon_days: int = 0
@@ -146,23 +138,17 @@ class Trees:
     channels: list[str] = field(default_factory=list)
     stages: list[list[Any]] = field(default_factory=list)
     """The boosters of each stage; those of one stage differ in their seed, and their mean counts."""
-    level: BuyTillYouDie | None = None
-    """Knows how much all spend in all. Trees learn from earlier days, when everybody was newer and bought more."""
 
     @property
     def name(self) -> str:
-        return ("two-stage LightGBM" if self.two_stage else "LightGBM") + (
-            "" if self.sentiment else " without sentiment"
-        )
+        return (TWO_STAGE if self.two_stage else TREES) + (WITH_SENTIMENT if self.sentiment else "")
 
     def fit(self, now: pd.DataFrame, past: Sequence[Snapshot]) -> Trees:
+        """Learn from the `past`; `now` sets the sum of all predictions."""
         import lightgbm as lgb
         import pandas as pd
 
-        if not past:
-            raise ValueError("There is no earlier day to learn from: the history is too short.")
         self.horizon_days = past[0].horizon_days
-        self.level = BuyTillYouDie(ParetoNbd).fit(now, ())
         rows = pd.concat([s.features for s in past], ignore_index=True)
         if len(rows) > TREE_ROWS:
             rows = rows.sample(TREE_ROWS, random_state=self.seed)
@@ -179,12 +165,14 @@ class Trees:
             "bagging_freq": 1,
             "deterministic": True,
             "force_row_wise": True,
+            "num_threads": _threads(len(rows)),
             "verbose": -1,
         }
 
         def train(objective: str, rows: np.ndarray, target: np.ndarray) -> list[Any]:
             data = lgb.Dataset(X[rows], target, categorical_feature=[X.shape[1] - 1], free_raw_data=False)
-            each = [parameters | {"objective": objective, "seed": self.seed + i} for i in range(TREE_SEEDS)]
+            seeds = range(self.seed, self.seed + TREE_SEEDS // (2 if self.two_stage else 1))
+            each = [parameters | {"objective": objective, "seed": seed} for seed in seeds]
             return [lgb.train(one, data, num_boost_round=TREE_ROUNDS) for one in each]
 
         everybody = np.ones(len(y), bool)
@@ -196,8 +184,9 @@ class Trees:
             ]
         else:
             self.stages = [train("regression", everybody, y)]
-        learnt = self._shape(now)
-        self.scale = float(self.level.predict(now, self.horizon_days).sum() / max(learnt.sum(), 1e-9))
+        learnt = float(self._shape(now).sum())
+        if learnt > 0:
+            self.scale = float(self.level.predict(now, self.horizon_days).sum()) / learnt
         return self
 
     def _matrix(self, features: pd.DataFrame) -> np.ndarray:
@@ -205,18 +194,17 @@ class Trees:
         numbers = features[columns].to_numpy(float)
         code = {name: float(i) for i, name in enumerate(self.channels)}
         channel = np.array([code.get(name, -1.0) for name in features["first_touch_channel"]], dtype=float)
-        assert self.level is not None
         expected = self.level.predict(features, self.horizon_days)
         return np.column_stack([numbers, expected, np.where(channel < 0, np.nan, channel)])
 
     def _shape(self, features: pd.DataFrame) -> np.ndarray:
-        X = self._matrix(features)
-        return np.maximum(
-            np.prod([np.mean([booster.predict(X) for booster in stage], axis=0) for stage in self.stages], axis=0), 0.0
-        )
+        X, threads = self._matrix(features), _threads(len(features))
+        means = [np.mean([b.predict(X, num_threads=threads) for b in stage], axis=0) for stage in self.stages]
+        return np.maximum(np.prod(means, axis=0), 0.0)
 
     def predict(self, features: pd.DataFrame, horizon_days: int) -> np.ndarray:
-        assert self.level is not None
+        if horizon_days == self.horizon_days:
+            return self._shape(features) * self.scale
         # Each customer's spend over the days learnt from, stretched by how many more purchases to expect in more days.
         few = self.level.expected_purchases(features, self.horizon_days)
         stretch = self.level.expected_purchases(features, horizon_days) / np.maximum(few, 1e-12)
@@ -225,22 +213,17 @@ class Trees:
 
 @dataclass
 class Blend:
-    """The mean of a probability model, which knows how customers leave, and of trees, which know everything else."""
+    """Two parts of a probability model, which knows how customers leave, one of trees, which know everything else."""
 
-    first: BuyTillYouDie = field(default_factory=lambda: BuyTillYouDie(ParetoNbd))
-    second: Trees = field(default_factory=Trees)
+    first: BuyTillYouDie
+    second: Trees
 
     @property
     def name(self) -> str:
         return f"{self.first.name} + {self.second.name}"
 
-    def fit(self, now: pd.DataFrame, past: Sequence[Snapshot]) -> Blend:
-        self.first.fit(now, past)
-        self.second.fit(now, past)
-        return self
-
     def predict(self, features: pd.DataFrame, horizon_days: int) -> np.ndarray:
-        return (self.first.predict(features, horizon_days) + self.second.predict(features, horizon_days)) / 2
+        return (2 * self.first.predict(features, horizon_days) + self.second.predict(features, horizon_days)) / 3
 
 
 def history_of(features: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -249,16 +232,50 @@ def history_of(features: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarr
     return x, t_x, np.maximum(T, t_x)
 
 
-def candidates(seed: int, trees: bool) -> list[Any]:
-    """Every candidate, simplest first. Trees take part where there is an earlier day with enough customers."""
-    simple = [MeanSpend(), NaiveRate(), BuyTillYouDie(BgNbd), BuyTillYouDie(ParetoNbd)]
-    if not trees:
-        return simple
-    return [
-        *simple,
-        Trees(seed=seed),
-        Trees(seed=seed, sentiment=False),
-        Trees(seed=seed, two_stage=True),
-        Blend(second=Trees(seed=seed)),
-        Blend(second=Trees(seed=seed, sentiment=False)),
-    ]
+def _threads(rows: int) -> int:
+    """For LightGBM; 0 is as many as there are cores."""
+    return 1 if rows < SMALL else 0
+
+
+class Candidates:
+    """Every candidate by name, fitted when first asked for; what several rest on is fitted once.
+
+    `now` holds the features of the day itself, `past` those of earlier days with what followed them.
+    """
+
+    def __init__(self, now: pd.DataFrame, past: Sequence[Snapshot], seed: int) -> None:
+        self._now, self._past, self._seed = now, past, seed
+        self._fitted: dict[str, Candidate] = {}
+
+    @property
+    def names(self) -> list[str]:
+        """Simplest first. Trees need enough in the earlier days, those with sentiment need some sentiment there."""
+        rows = sum(len(s.features) for s in self._past)
+        spenders = sum(int((s.features["target"] > 0).sum()) for s in self._past)
+        names = [MEAN, RATE, BG, PARETO]
+        if rows < MIN_TREE_ROWS or spenders < MIN_TREE_SPENDERS:
+            return names
+        trees = [TREES, TWO_STAGE, f"{PARETO} + {TREES}"]
+        feelings = any(s.features["sentiment"].notna().any() for s in self._past)
+        return [*names, *trees, *(name + WITH_SENTIMENT for name in trees if feelings)]
+
+    def fitted(self, name: str) -> Candidate:
+        if name not in self._fitted:
+            self._fitted[name] = self._fit(name)
+        return self._fitted[name]
+
+    def _fit(self, name: str) -> Candidate:
+        if name == MEAN:
+            return MeanSpend.fit(self._past)
+        if name == RATE:
+            return NaiveRate()
+        if name in (BG, PARETO):
+            return BuyTillYouDie.fit(BgNbd if name == BG else ParetoNbd, self._now)
+        pareto = self.fitted(PARETO)
+        assert isinstance(pareto, BuyTillYouDie)
+        if name.startswith(PARETO):
+            trees = self.fitted(name.removeprefix(f"{PARETO} + "))
+            assert isinstance(trees, Trees)
+            return Blend(pareto, trees)
+        made = Trees(pareto, name.endswith(WITH_SENTIMENT), name.startswith(TWO_STAGE), self._seed)
+        return made.fit(self._now, self._past)

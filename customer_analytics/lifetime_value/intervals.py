@@ -20,9 +20,12 @@ class ObservedSpread:
 
     @classmethod
     def learn(cls, predicted: np.ndarray, actual: np.ndarray) -> ObservedSpread:
-        """From the backtest: bins of equal numbers of customers, ordered by prediction."""
+        """From the backtest: bins of about equal numbers of customers, ordered by prediction; equal ones together."""
         bins = int(np.clip(predicted.size // 100, 3, 20))
-        groups = np.array_split(np.argsort(predicted, kind="stable"), bins)
+        order = np.argsort(predicted, kind="stable")
+        _, first, which = np.unique(predicted[order], return_index=True, return_inverse=True)
+        bin_of = (first * bins // predicted.size)[which]
+        groups = [order[bin_of == b] for b in np.unique(bin_of)]
         means = np.array([max(predicted[g].mean(), 1e-9) for g in groups])
         low, high = (np.array([np.quantile(actual[g], q) for g in groups]) for q in (0.1, 0.9))
         return cls(means, low / means, high / means)

@@ -56,6 +56,7 @@ def loss(scores: dict[str, float], mean_scores: dict[str, float]) -> float:
 
     `mean_scores` are those of predicting everybody the mean, which sets the scale of an error.
     """
-    error = (scores["rmse"] / mean_scores["rmse"] + scores["mae"] / mean_scores["mae"]) / 2
-    total = abs(np.log(max(1 + scores["total_error"], 1e-3)))
+    error = sum(scores[e] / max(mean_scores[e], 1e-9) for e in ("rmse", "mae")) / 2
+    # Without a total there is nothing to hit: ranking and error decide alone.
+    total = 0.0 if np.isnan(scores["total_error"]) else abs(np.log(max(1 + scores["total_error"], 1e-3)))
     return float((1 - scores["normalised_gini"]) + error + total)

@@ -8,7 +8,7 @@ the baseline is taken unjudged, and says so.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -16,8 +16,18 @@ import numpy as np
 from sklearn.base import BaseEstimator
 
 from customer_analytics.lifetime_value import intervals, metrics
-from customer_analytics.lifetime_value.buy_till_you_die import BgNbd, ParetoNbd
-from customer_analytics.lifetime_value.candidates import BuyTillYouDie, MeanSpend, Snapshot, Trees, candidates
+from customer_analytics.lifetime_value.buy_till_you_die import BgNbd, History, ParetoNbd, probability_of_purchase
+from customer_analytics.lifetime_value.candidates import (
+    MEAN,
+    TREES,
+    WITH_SENTIMENT,
+    BuyTillYouDie,
+    Candidate,
+    Candidates,
+    MeanSpend,
+    Snapshot,
+    history_of,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,7 +35,7 @@ if TYPE_CHECKING:
 Features = Callable[[dt.date, int | None], "pd.DataFrame"]
 """(cut, horizon or None) -> `transforms.lifetime_value.customer_features` there, in lower case."""
 
-MIN_CUSTOMERS, MIN_REPEATERS, MIN_DAYS = 300, 60, 120
+MIN_CUSTOMERS, MIN_REPEATERS, MIN_DAYS, MIN_SPENDERS = 300, 60, 120, 30
 """Less than this cannot tell candidates apart: BG/NBD with gamma-gamma, weakly pulled to the usual, is taken."""
 MARGIN = 0.01
 """A less simple candidate must be better by more than this."""
@@ -35,13 +45,34 @@ class NothingToLearnFrom(ValueError):
     """There is no customer with an order before the reference date."""
 
 
+@dataclass(frozen=True)
+class Material:
+    """All that training sees, as far as it reaches: equal material, horizon and seed give an equal model."""
+
+    now: pd.DataFrame
+    """Features at the reference date"""
+    past: Sequence[Snapshot] = ()
+    """Earlier days, for the model that will be used"""
+    judged: Snapshot | None = None
+    """The day from which the backtest predicts, with what followed"""
+    past_judged: Sequence[Snapshot] = ()
+    """Days before that, whose targets end by it"""
+    short: str = ""
+    """What there is too little of, in words; then nothing is compared"""
+
+    @property
+    def frames(self) -> list[pd.DataFrame]:
+        judged = () if self.judged is None else (self.judged,)
+        return [self.now, *(s.features for s in (*self.past, *judged, *self.past_judged))]
+
+
 @dataclass
 class LifetimeValueModel(BaseEstimator):
     """The chosen predictor with its interval. It is what the registry keeps, and so has scikit-learn's interface."""
 
     candidate: Any
     activity: Any
-    """The probability model that says who will buy at all; None with nothing but a mean."""
+    """The model of purchases that says who will buy at all"""
     spread: intervals.ObservedSpread | None
     spread_days: int
     horizon_days: int
@@ -51,29 +82,27 @@ class LifetimeValueModel(BaseEstimator):
         """predicted_ltv, p10, p90 (dollars in the horizon) and probability_active, one row per row."""
         import pandas as pd
 
+        history = history_of(features)
         predicted = self.candidate.predict(features, self.horizon_days)
-        active = (
-            self.activity.probability_active(features, self.horizon_days)
-            if self.activity is not None
-            else np.full(len(features), np.nan)
-        )
-        low, high = self._interval(features, predicted, active)
-        return pd.DataFrame({"predicted_ltv": predicted, "p10": low, "p90": high, "probability_active": active})
+        active = probability_of_purchase(self.activity, self.horizon_days, *history)
+        if self.spread is None:
+            purchases = self.activity.expected_purchases(self.horizon_days, *history)
+            value = predicted / np.maximum(purchases, 1e-9)
+            low, high = intervals.chances(purchases, active, value, self.seed)
+        else:
+            low, high = self._observed(features, predicted)
+        columns = {"predicted_ltv": predicted, "p10": np.minimum(low, predicted), "p90": np.maximum(high, predicted)}
+        return pd.DataFrame({**columns, "probability_active": active})
 
-    def _interval(
-        self, features: pd.DataFrame, predicted: np.ndarray, active: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
-        if self.spread is not None:
-            # Learnt over the days of the backtest; relative spread is taken to be the same over the horizon.
-            low, high = self.spread.around(self.candidate.predict(features, self.spread_days))
-            shorter = np.maximum(self.candidate.predict(features, self.spread_days), 1e-9)
-            return low / shorter * predicted, high / shorter * predicted
-        if self.activity is None:
-            return np.zeros(len(features)), 2 * predicted
-        purchases = self.activity.expected_purchases(features, self.horizon_days)
-        value = predicted / np.maximum(purchases, 1e-9)
-        low, high = intervals.chances(purchases, active, value, self.seed)
-        return np.minimum(low, predicted), np.maximum(high, predicted)
+    def _observed(self, features: pd.DataFrame, predicted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        assert self.spread is not None
+        if self.spread_days == self.horizon_days:
+            return self.spread.around(predicted)
+        # Learnt over the days of the backtest; relative spread is taken to be the same over the horizon.
+        shorter = self.candidate.predict(features, self.spread_days)
+        low, high = self.spread.around(shorter)
+        longer = predicted / np.maximum(shorter, 1e-9)
+        return low * longer, high * longer
 
 
 @dataclass
@@ -92,85 +121,110 @@ class Training:
     sentiment_gain: dict[str, float] | None = None
     """What sentiment adds to the trees: loss without less loss with, and its standard error."""
 
+    @property
+    def sentiment_verdict(self) -> str:
+        """The ablation in a sentence, whichever way it went."""
+        gain = self.sentiment_gain
+        if gain is None:
+            return "Not measured: there was nothing to compare with and without sentiment."
+        figures = f"by {gain['loss_gain']:+.3f} (standard error {gain['standard_error']:.3f})"
+        if abs(gain["loss_gain"]) <= 2 * gain["standard_error"]:
+            return f"Sentiment makes no difference that stands out of the noise: it changes the trees' loss {figures}."
+        return f"Sentiment {'helps' if gain['loss_gain'] > 0 else 'harms'}: it improves the trees' loss {figures}."
 
-def train(features: Features, reference: dt.date, horizon_days: int, seed: int) -> Training:
-    """Choose and fit, from what was known before `reference`. `NothingToLearnFrom` without a customer."""
+
+def gather(features: Features, reference: dt.date, horizon_days: int) -> Material:
+    """What was known before `reference`. `NothingToLearnFrom` without a customer."""
     now = features(reference, None)
     if now.empty:
         raise NothingToLearnFrom("No customer has an order before the reference date.")
     days = int(now["tenure_days"].max()) + 1
-    repeaters = int((now["frequency"] > 0).sum())
-    short = _too_little(len(now), repeaters, days)
-    if short:
-        return _fallback(now, repeaters, horizon_days, seed, short)
+    if short := _too_little(now, days):
+        return Material(now, short=short)
     held_back = min(horizon_days, days // 3)
-    scores, at_cut, actual = _backtest(features, reference, held_back, days, seed)
+    cut = reference - dt.timedelta(days=held_back)
+    judged = Snapshot(features(cut, held_back), held_back)
+    if short := _too_little_to_judge(judged):
+        return Material(now, judged=judged, short=short)
+    span = min(held_back, (days - held_back) // 3)
+    past_judged = [Snapshot(features(earlier, span), span) for earlier in _cuts(cut, span)]
+    past = [Snapshot(features(earlier, held_back), held_back) for earlier in _cuts(reference, held_back)]
+    return Material(now, past, judged, past_judged)
+
+
+def train(material: Material, horizon_days: int, seed: int) -> Training:
+    """Choose and fit."""
+    now, judged = material.now, material.judged
+    if material.short or judged is None:
+        return _fallback(now, horizon_days, seed, material.short)
+    final = Candidates(now, material.past, seed)
+    at_cut, actual = _backtest(material, judged, final.names, seed)
+    scores = _score(at_cut, actual)
     chosen = _simplest_of_the_best(scores)
-    span = min(horizon_days, days // 3)
-    past = [Snapshot(features(cut, span), span) for cut in _cuts(reference, span)]
-    pool = {candidate.name: candidate for candidate in candidates(seed, trees=True)}
-    best = pool[chosen].fit(now, past)
-    activity = BuyTillYouDie(ParetoNbd).fit(now, ())
     spread, covered = None, None
     if actual.size >= intervals.ENOUGH:
         spread = intervals.ObservedSpread.learn(at_cut[chosen], actual)
         covered = intervals.observed_coverage(at_cut[chosen], actual, seed)
-    return Training(
-        LifetimeValueModel(best, activity, spread, held_back, horizon_days, seed),
-        chosen,
-        f"Best of {len(scores)} in a backtest over the last {held_back} days, by ranking, error and total together.",
-        scores,
-        covered,
-        held_back,
-        _gain(at_cut, actual, seed),
+    activity = ParetoNbd.fit(History.of(*history_of(now)))
+    model = LifetimeValueModel(final.fitted(chosen), activity, spread, judged.horizon_days, horizon_days, seed)
+    reason = (
+        f"Best of {len(scores)} in a backtest over the last {judged.horizon_days} days, by ranking, error and total."
+    )
+    return Training(model, chosen, reason, scores, covered, judged.horizon_days, _gain(at_cut, actual, seed))
+
+
+def _lacks(*needs: tuple[int, str, int]) -> str:
+    return ", ".join(f"{have} {what} (at least {need} are needed)" for have, what, need in needs if have < need)
+
+
+def _too_little(now: pd.DataFrame, days: int) -> str:
+    return _lacks(
+        (_paying(now), "customers with a paid order", MIN_CUSTOMERS),
+        (int((now["frequency"] > 0).sum()), "customers who came back", MIN_REPEATERS),
+        (days, "days of history", MIN_DAYS),
     )
 
 
-def _too_little(customers: int, repeaters: int, days: int) -> str:
-    lacks = [
-        f"{have} {what} (at least {need} are needed)"
-        for have, need, what in (
-            (customers, MIN_CUSTOMERS, "customers with an order"),
-            (repeaters, MIN_REPEATERS, "customers who came back"),
-            (days, MIN_DAYS, "days of history"),
-        )
-        if have < need
-    ]
-    return ", ".join(lacks)
+def _too_little_to_judge(judged: Snapshot) -> str:
+    features, before = judged.features, f"before the last {judged.horizon_days} days"
+    return _lacks(
+        (_paying(features), f"customers with a paid order {before}", MIN_CUSTOMERS),
+        (int((features["target"] > 0).sum()), "of them who spent since", MIN_SPENDERS),
+    )
 
 
-def _fallback(now: pd.DataFrame, repeaters: int, horizon_days: int, seed: int, short: str) -> Training:
-    if repeaters >= 2:
-        best: Any = BuyTillYouDie(BgNbd).fit(now, ())
-        model = LifetimeValueModel(best, best, None, horizon_days, horizon_days, seed)
+def _paying(features: pd.DataFrame) -> int:
+    return int((features["monetary_value"] > 0).sum())
+
+
+def _fallback(now: pd.DataFrame, horizon_days: int, seed: int, short: str) -> Training:
+    activity = BgNbd.fit(History.of(*history_of(now)))
+    if _paying(now):
+        best: Candidate = BuyTillYouDie.fit(BgNbd, now)
+        reason = f"Too little to compare models by: {short}. The baseline {best.name} is used."
     else:
-        best = MeanSpend().fit(now, ())
-        model = LifetimeValueModel(best, None, None, horizon_days, horizon_days, seed)
-    return Training(model, best.name, f"Too little to compare models by: {short}. The baseline {best.name} is used.")
+        best, reason = MeanSpend(), "No order has a payment: nobody is predicted to spend anything."
+    return Training(LifetimeValueModel(best, activity, None, horizon_days, horizon_days, seed), best.name, reason)
 
 
 def _cuts(reference: dt.date, span: int) -> list[dt.date]:
-    """The earlier days that trees learn from: one span back, and two more between there and two spans back."""
-    return [reference - dt.timedelta(days=span * thirds // 3) for thirds in (3, 4, 5)]
+    """The earlier days that trees learn from: one span back, two spans back, and two between."""
+    return sorted({reference - dt.timedelta(days=span * thirds // 3) for thirds in (3, 4, 5, 6)}, reverse=True)
 
 
 def _backtest(
-    features: Features, reference: dt.date, held_back: int, days: int, seed: int
-) -> tuple[dict[str, dict[str, float]], dict[str, np.ndarray], np.ndarray]:
-    """(scores, predictions, what was spent) in the last `held_back` days, from what was known before them."""
-    cut = reference - dt.timedelta(days=held_back)
-    judged = features(cut, held_back)
-    span = min(held_back, (days - held_back) // 3)
-    past = [Snapshot(features(earlier, span), span) for earlier in _cuts(cut, span)]
-    actual = judged["target"].to_numpy(float)
-    predicted: dict[str, np.ndarray] = {}
-    for candidate in candidates(seed, trees=True):
-        predicted[candidate.name] = candidate.fit(judged, past).predict(judged, held_back)
-    return _score(predicted, actual), predicted, actual
+    material: Material, judged: Snapshot, names: Sequence[str], seed: int
+) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """(predictions by candidate, what was spent) in the days held back, from what was known before them."""
+    before = judged.features.drop(columns="target")
+    contest = Candidates(before, material.past_judged, seed)
+    competing = [name for name in contest.names if name in names]
+    predicted = {name: contest.fitted(name).predict(before, judged.horizon_days) for name in competing}
+    return predicted, judged.features["target"].to_numpy(float)
 
 
 def _score(predicted: Mapping[str, np.ndarray], actual: np.ndarray) -> dict[str, dict[str, float]]:
-    mean = metrics.evaluate(predicted[MeanSpend().name], actual)
+    mean = metrics.evaluate(predicted[MEAN], actual)
     scores = {name: metrics.evaluate(spend, actual) for name, spend in predicted.items()}
     return {name: {**score, "loss": metrics.loss(score, mean)} for name, score in scores.items()}
 
@@ -184,18 +238,22 @@ def _simplest_of_the_best(scores: dict[str, dict[str, float]]) -> str:
     return best
 
 
-def _gain(predicted: Mapping[str, np.ndarray], actual: np.ndarray, seed: int, rounds: int = 30) -> dict[str, float]:
+def _gain(
+    predicted: Mapping[str, np.ndarray], actual: np.ndarray, seed: int, rounds: int = 30
+) -> dict[str, float] | None:
     """Loss of the trees without sentiment less that with it, and its standard error over resampled customers."""
-    names = (MeanSpend().name, Trees().name, Trees(sentiment=False).name)
+    names = (MEAN, TREES, TREES + WITH_SENTIMENT)
+    if names[-1] not in predicted:
+        return None
     generator, gains = np.random.default_rng(seed), []
     for _ in range(rounds):
         rows = generator.integers(0, actual.size, actual.size)
         if actual[rows].sum() > 0:
             scores = _score({name: predicted[name][rows] for name in names}, actual[rows])
-            gains.append(scores[names[2]]["loss"] - scores[names[1]]["loss"])
+            gains.append(scores[names[1]]["loss"] - scores[names[2]]["loss"])
     whole = _score({name: predicted[name] for name in names}, actual)
     return {
-        "loss_gain": whole[names[2]]["loss"] - whole[names[1]]["loss"],
+        "loss_gain": whole[names[1]]["loss"] - whole[names[2]]["loss"],
         "standard_error": float(np.std(gains)) if gains else float("nan"),
-        "gini_gain": whole[names[1]]["normalised_gini"] - whole[names[2]]["normalised_gini"],
+        "gini_gain": whole[names[2]]["normalised_gini"] - whole[names[1]]["normalised_gini"],
     }

@@ -39,8 +39,10 @@ def customer_features(
 
     Nothing dated on or after `cut` reaches a feature. The target is the sum of ORDERS.amount with
     cut <= order_date < cut + horizon_days. Inputs are ORDERS, MRR, STG_SESSIONS and PRED_TWITTER_COMMENTS.
-    Calls carry no date, so they cannot be placed before or after a cut, and are left out.
+    Calls carry no date, so they cannot be placed before or after a cut, and are left out. Neither do payments
+    and changes of status: an order counts with what is known of it now (a later refund lowers it).
     """
+    from snowflake.snowpark import Window
     from snowflake.snowpark import functions as f
 
     day = f.lit(cut)
@@ -72,12 +74,15 @@ def customer_features(
     feelings = (
         comments.filter(f.col("date") < day)
         .group_by("customer_id")
-        .agg(f.count(f.lit(1)).alias("comment_count"), f.avg("sentiment").alias("sentiment"))
+        # Rounded, because a sum of floats depends on the order in which they happen to be added.
+        .agg(f.count(f.lit(1)).alias("comment_count"), f.round(f.avg("sentiment"), f.lit(9)).alias("sentiment"))
     )
+    in_order = Window.partition_by("customer_id").order_by("started_at", "session_id")
     first_session = (
         sessions.filter(f.col("started_at") < day)
-        .group_by("customer_id")
-        .agg(f.min_by(f.col("utm_source"), f.col("started_at")).alias("first_touch_channel"))
+        .with_column("session_index", f.row_number().over(in_order))
+        .filter(f.col("session_index") == f.lit(1))
+        .select("customer_id", f.col("utm_source").alias("first_touch_channel"))
     )
     features = known
     for part in (subscriptions, feelings, first_session):

@@ -18,15 +18,16 @@ if TYPE_CHECKING:
     import pandas as pd
     from snowflake.snowpark import DataFrame
 
-    from customer_analytics.lifetime_value.training import Training
+    from customer_analytics.lifetime_value.training import Material, Training
 
-MODEL, CODE_VERSION = "CUSTOMER_LTV", "1"
+MODEL, CODE_VERSION = "CUSTOMER_LTV", "2"
 OLD_DATA_DAYS = 30
 """Data whose newest order is older than this is judged from its own end, and not from AS_OF."""
 TRAINING_CUSTOMERS = 200_000
 """Training looks at no more than about so many customers, chosen by a hash; all are scored."""
 PLAUSIBLE = "predicted_total_is_plausible"
 LOW, HIGH = 0.1, 5.0
+TRAINED = "trained_version"
 INPUTS = ("orders", "mrr", "stg_sessions", "pred_twitter_comments")
 
 
@@ -69,6 +70,7 @@ def reference_of(orders: DataFrame, as_of: dt.date) -> Reference | None:
     ],
 )
 def customer_ltv(
+    context,  # Dagster wants its annotation as a type, or none; here annotations are strings
     orders: SnowparkFrame,
     mrr: SnowparkFrame,
     stg_sessions: SnowparkFrame,
@@ -80,9 +82,11 @@ def customer_ltv(
     if reference is None:
         return _result("none", {"reason": "No order before the reference date: there is nothing to learn from."}, None)
     sources = (orders, mrr, stg_sessions, pred_twitter_comments)
-    version, ratio = _trained(sources, reference, settings, model_registry)
-    metadata = {**_figures(version), "reference_date": reference.date.isoformat(), "model_version": version.version}
-    return _result(f"{version.version} {reference.date}", metadata, ratio)
+    version = _trained(sources, reference, settings, model_registry)
+    ratio = version.metrics.get("total_against_recent", 1.0)
+    champion = _champion(version, ratio, _trained_last(context), model_registry)
+    metadata = {**_figures(version), TRAINED: version.version, "model_version": champion}
+    return _result(f"{champion} {reference.date}", metadata, ratio)
 
 
 def _result(data_version: str, metadata: dict[str, Any], ratio: float | None) -> dg.MaterializeResult:
@@ -97,38 +101,50 @@ def _result(data_version: str, metadata: dict[str, Any], ratio: float | None) ->
 
 def _trained(
     sources: tuple[DataFrame, ...], reference: Reference, settings: Settings, registry: ModelRegistry
-) -> tuple[ModelVersion, float]:
-    """(the version for this data, predicted over recent spend per day). Nothing is logged when nothing changed."""
-    from customer_analytics.lifetime_value.training import train
+) -> ModelVersion:
+    """The version for this data. Nothing is trained or logged when nothing changed."""
+    from customer_analytics.lifetime_value.training import gather, train
 
-    sample = _sampled(sources)
+    sample = _sampled(sources, reference)
 
     def features(cut: dt.date, horizon_days: int | None) -> pd.DataFrame:
         orders, mrr, sessions, comments = sample
         return as_pandas(customer_features(orders, mrr, sessions, comments, cut, horizon_days))
 
-    now = features(reference.cut, None)
-    data_hash = fingerprint(now, reference, settings)
+    material = gather(features, reference.cut, settings.ltv_horizon_days)
+    data_hash = fingerprint(material, reference, settings)
     version = registry.trained_already(MODEL, data_hash, CODE_VERSION)
     if version is None:
-        training = train(features, reference.cut, settings.ltv_horizon_days, settings.seed)
-        version = _logged(training, now, data_hash, reference, registry)
-    ratio = version.metrics.get("total_against_recent", 1.0)
-    if LOW <= ratio <= HIGH:
-        version = registry.promote(MODEL, version.version)
-    return version, ratio
+        training = train(material, settings.ltv_horizon_days, settings.seed)
+        version = _logged(training, material.now, data_hash, reference, registry)
+    return version
 
 
-def _sampled(sources: tuple[DataFrame, ...]) -> tuple[DataFrame, ...]:
+def _champion(version: ModelVersion, ratio: float, last: str | None, registry: ModelRegistry) -> str:
+    """The version that predicts: the one for this data, unless it is implausible, or unless nothing changed since
+    the last run: then whatever somebody promoted or rolled back to stays."""
+    champion = registry.champion(MODEL)
+    if LOW <= ratio <= HIGH and (champion is None or last != version.version):
+        champion = registry.promote(MODEL, version.version)
+    return champion.version if champion else "none"
+
+
+def _trained_last(context: dg.AssetExecutionContext) -> str | None:
+    """The version that belonged to the data of the last run of this asset."""
+    event = context.instance.get_latest_materialization_event(context.asset_key)
+    found = event.asset_materialization.metadata.get(TRAINED) if event and event.asset_materialization else None
+    return str(found.value) if found else None
+
+
+def _sampled(sources: tuple[DataFrame, ...], reference: Reference) -> tuple[DataFrame, ...]:
     from snowflake.snowpark import functions as f
 
-    orders = sources[0]
+    orders = sources[0].filter(f.col("order_date") < f.lit(reference.cut))
     customers: Any = orders.agg(f.count_distinct("customer_id")).collect()[0][0]
     parts = -(-customers // TRAINING_CUSTOMERS)
-    if parts <= 1:
-        return sources
-    chosen = f.abs(f.hash(f.col("customer_id"))) % f.lit(parts) == f.lit(0)
-    return (orders.filter(chosen), *sources[1:])
+    if parts > 1:
+        orders = orders.filter(f.abs(f.hash(f.col("customer_id"))) % f.lit(parts) == f.lit(0))
+    return (orders, *sources[1:])
 
 
 def as_pandas(features: DataFrame) -> pd.DataFrame:
@@ -137,12 +153,14 @@ def as_pandas(features: DataFrame) -> pd.DataFrame:
     return frame.sort_values("customer_id", ignore_index=True)
 
 
-def fingerprint(now: pd.DataFrame, reference: Reference, settings: Settings) -> str:
+def fingerprint(material: Material, reference: Reference, settings: Settings) -> str:
     """Of everything that training depends on but its code."""
     from pandas.util import hash_pandas_object
 
     digest = hashlib.sha256(f"{reference} {settings.ltv_horizon_days} {settings.seed}".encode())
-    digest.update(hash_pandas_object(now.astype({"first_touch_channel": str}), index=False).to_numpy().tobytes())
+    for frame in material.frames:
+        hashes: Any = hash_pandas_object(frame.astype({"first_touch_channel": str}), index=False)
+        digest.update(f"{len(frame)} ".encode() + hashes.to_numpy().tobytes())
     return digest.hexdigest()
 
 
@@ -164,6 +182,7 @@ def _logged(
         "backtest_days": training.backtest_days,
         "interval_coverage": training.coverage,
         "sentiment_gain": training.sentiment_gain,
+        "sentiment_verdict": training.sentiment_verdict,
         "scores": training.scores,
         "total_against_recent": predicted / recent if recent > 0 else 1.0,
     }
