@@ -157,9 +157,10 @@ def fingerprint(material: Material, reference: Reference, settings: Settings) ->
     """Of everything that training depends on but its code."""
     from pandas.util import hash_pandas_object
 
+    hash_of: Any = hash_pandas_object
     digest = hashlib.sha256(f"{reference} {settings.ltv_horizon_days} {settings.seed}".encode())
     for frame in material.frames:
-        hashes: Any = hash_pandas_object(frame.astype({"first_touch_channel": str}), index=False)
+        hashes = hash_of(frame.astype({"first_touch_channel": str}), index=False)
         digest.update(f"{len(frame)} ".encode() + hashes.to_numpy().tobytes())
     return digest.hexdigest()
 

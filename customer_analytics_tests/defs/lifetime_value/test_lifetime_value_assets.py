@@ -9,6 +9,7 @@ from typing import Any
 
 import dagster as dg
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 from customer_analytics.defs.customers import tables as customers
@@ -19,12 +20,18 @@ from customer_analytics.lifetime_value import candidates
 from customer_analytics.resources.model_registry.snowflake import SnowflakeModelRegistry
 from customer_analytics.settings import Settings
 from customer_analytics.snowpark_io import SnowparkIOManager
-from customer_analytics.tables import PRED_TWITTER_COMMENTS
 from customer_analytics_tests.lifetime_value.history import synthetic_orders
 from customer_analytics_tests.resources.model_registry.test_snowflake_model_registry import InSchema
 
 MODULES = [reference_date, staging, customers, revenue, model, predictions]
 AS_OF = dt.date(2024, 10, 1)
+
+
+@dg.asset(name="PRED_TWITTER_COMMENTS")
+def no_comments() -> pa.Table:
+    """The comments come by way of the vector store, which this test leaves out."""
+    types = {"CUSTOMER_ID": pa.int64(), "DATE": pa.timestamp("us"), "SENTIMENT": pa.float64()}
+    return pa.table({name: pa.array([], of) for name, of in types.items()})
 
 
 class Place:
@@ -37,14 +44,11 @@ class Place:
         schema = session.get_current_schema().strip('"')
         io_manager = SnowparkIOManager(warehouse, schema=schema)
         self.resources = {"warehouse": warehouse, "model_registry": self.registry, "io_manager": io_manager}
-        # The comments come by way of the vector store, which this test leaves out: there are none.
-        columns = ", ".join(f'"{c.name.upper()}" {c.type}' for c in PRED_TWITTER_COMMENTS.columns)
-        session.sql(f"CREATE TABLE PRED_TWITTER_COMMENTS ({columns})").collect()
 
     def write(self, orders: pd.DataFrame) -> None:
         ids = range(1, len(orders) + 1)
         written = orders.assign(order_id=ids, status="completed", payment_id=ids, payment_method="credit_card")
-        written["cents"] = (orders["amount"] * 100).round().astype("Int64")
+        written["cents"] = (orders["amount"].astype(float) * 100).round().astype("Int64")
         written[["order_id", "customer_id", "order_date", "status"]].to_csv(self.folder / "orders.csv", index=False)
         paid = written.dropna(subset="cents")[["payment_id", "order_id", "payment_method", "cents"]]
         paid.rename(columns={"cents": "amount"}).to_csv(self.folder / "payments.csv", index=False)
@@ -55,7 +59,7 @@ class Place:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             result = dg.materialize(
-                dg.load_assets_from_modules(MODULES),
+                [*dg.load_assets_from_modules(MODULES), no_comments],
                 resources={**self.resources, "settings": settings},
                 instance=self.instance,
                 selection=dg.AssetSelection.assets("PRED_CUSTOMER_LTV").upstream(),
