@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from customer_analytics.settings import Settings
 
 WAIT_SECONDS = 60.0
+CODE_SERVER = ["dagster", "api", "grpc"]
 
 
 def main(command: list[str], wait_seconds: float = WAIT_SECONDS) -> None:
@@ -33,7 +34,29 @@ def main(command: list[str], wait_seconds: float = WAIT_SECONDS) -> None:
     if settings.service_needs_warehouse and not settings.snowflake_account:
         _wait_for_local_snowflake(settings.home / "warehouse", wait_seconds)
     environment = os.environ | {"DAGSTER_HOME": str(prepare(settings))}
+    if command[:3] == CODE_SERVER:
+        fail_orphaned_runs(settings)
     os.execvpe(command[0], command, environment)  # noqa: S606 - the command is the deployment's own
+
+
+def fail_orphaned_runs(settings: Settings) -> list[str]:
+    """Mark the runs of an earlier code server as failed: they were its processes, and ended with it.
+
+    Dagster's run monitoring does not look after such runs; left as they are, they hold a place in the queue for ever.
+    """
+    import dagster as dg
+    from dagster._core.storage.tags import GRPC_INFO_TAG
+
+    from customer_analytics.dagster_home import instance
+
+    unfinished = [dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.CANCELING]
+    orphaned = []
+    with instance(settings) as storage:
+        for run in storage.get_runs(dg.RunsFilter(statuses=unfinished)):
+            if GRPC_INFO_TAG in run.tags:
+                storage.report_run_failed(run, "The code server that ran it has ended: run again.")
+                orphaned.append(run.run_id)
+    return orphaned
 
 
 def _wait_for_local_snowflake(folder: Path, seconds: float) -> None:
