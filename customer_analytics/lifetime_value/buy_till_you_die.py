@@ -84,13 +84,17 @@ class BgNbd:
         """Expected purchases in (T, T + t]; equation 10 of the paper.
 
         Its hypergeometric series overflows for customers with hundreds of purchases. Euler's transformation
-        (DLMF 15.8.1) takes the purchases out of the exponents, and the power before the series with them.
+        (DLMF 15.8.1) takes the purchases out of the exponents; it overflows for large a instead, where the series
+        as published does not. Where both do, their product with the power before them is nothing.
         """
         r, alpha, a, b = self.r, self.alpha, self.a, self.b
         a = a + 1e-6 if abs(a - 1) < 1e-6 else a
         z = t / (alpha + T + t)
-        series = hyp2f1(a - 1, a + b - 1 - r, a + b + x - 1, z)
-        expected = (a + b + x - 1) / (a - 1) * (1 - np.exp((a - 1) * np.log1p(-z)) * series)
+        with np.errstate(all="ignore"):
+            gone = np.exp((a - 1) * np.log1p(-z)) * hyp2f1(a - 1, a + b - 1 - r, a + b + x - 1, z)
+            published = np.exp((r + x) * np.log1p(-z)) * hyp2f1(r + x, b + x, a + b + x - 1, z)
+        gone = np.where(np.isfinite(gone), gone, np.nan_to_num(published, nan=0.0, posinf=0.0))
+        expected = (a + b + x - 1) / (a - 1) * (1 - gone)
         return np.maximum(expected * self.probability_alive(x, t_x, T), 0.0)
 
 
@@ -188,7 +192,8 @@ def _fit(
         return value if np.isfinite(value) else 1e300
 
     starts = ([0.0, 0.0, 0.0, 0.0], [-0.7, 1.0, -0.5, 1.0], [0.5, 2.0, -1.0, 1.5])
-    bounds = [(-7.0, 9.0)] * 4
+    # Beyond these customers are all but equal, and the series take minutes.
+    bounds = [(-7.0, 6.0)] * 4
     fits = [minimize(objective, start, method="L-BFGS-B", bounds=bounds) for start in starts]
     best = min(fits, key=lambda fit: fit.fun)
     return unit, np.exp(best.x)

@@ -16,9 +16,10 @@ import numpy as np
 from sklearn.base import BaseEstimator
 
 from customer_analytics.lifetime_value import intervals, metrics
-from customer_analytics.lifetime_value.buy_till_you_die import BgNbd, History, ParetoNbd, probability_of_purchase
+from customer_analytics.lifetime_value.buy_till_you_die import BgNbd, History, probability_of_purchase
 from customer_analytics.lifetime_value.candidates import (
     MEAN,
+    PARETO,
     TREES,
     WITH_SENTIMENT,
     BuyTillYouDie,
@@ -165,8 +166,9 @@ def train(material: Material, horizon_days: int, seed: int) -> Training:
     if actual.size >= intervals.ENOUGH:
         spread = intervals.ObservedSpread.learn(at_cut[chosen], actual)
         covered = intervals.observed_coverage(at_cut[chosen], actual, seed)
-    activity = ParetoNbd.fit(History.of(*history_of(now)))
-    model = LifetimeValueModel(final.fitted(chosen), activity, spread, judged.horizon_days, horizon_days, seed)
+    pareto = final.fitted(PARETO)
+    assert isinstance(pareto, BuyTillYouDie)
+    model = LifetimeValueModel(final.fitted(chosen), pareto.model, spread, judged.horizon_days, horizon_days, seed)
     reason = (
         f"Best of {len(scores)} in a backtest over the last {judged.horizon_days} days, by ranking, error and total."
     )

@@ -13,13 +13,14 @@ from customer_analytics.lifetime_value.gamma_gamma import GammaGamma
 from customer_analytics_tests.lifetime_value.history import cdnow
 
 PUBLISHED = (BgNbd(0.243, 4.414, 0.793, 2.426), ParetoNbd(0.553, 10.578, 0.606, 11.67))
-parameters = st.floats(0.05, 30)
+parameters = st.floats(-3, 6).map(lambda log: float(np.exp(log)))
 models = st.one_of(
     st.builds(BgNbd, parameters, parameters, parameters, parameters),
     st.builds(ParetoNbd, parameters, parameters, parameters, parameters),
 )
-histories = st.tuples(st.integers(0, 400), st.floats(0, 1), st.floats(0.5, 500)).map(
-    lambda drawn: (np.array([float(drawn[0])]), np.array([drawn[1] * drawn[2] * (drawn[0] > 0)]), np.array([drawn[2]]))
+# Purchases are counted in days, so there are never more of them than days.
+histories = st.tuples(st.integers(0, 400), st.floats(1, 4), st.floats(0, 500)).map(
+    lambda drawn: tuple(np.array([float(v)]) for v in (drawn[0], drawn[0] * drawn[1], drawn[0] * drawn[1] + drawn[2]))
 )
 
 
@@ -118,6 +119,19 @@ def test_customers_with_hundreds_of_purchases_are_not_predicted_nothing(model):
     x, T = np.array([20.0, 200.0, 900.0]), np.full(3, 1000.0)
     expected = model.expected_purchases(180.0, x, T - 1, T)
     assert expected == pytest.approx(0.18 * x, rel=0.2)
+
+
+def test_customers_who_are_all_alike_are_fitted_too():
+    """Everybody buys and leaves at one rate: the parameters run to their bounds, where the series overflow."""
+    random = np.random.default_rng(0)
+    T = random.integers(1, 730, 3000).astype(float)
+    alive = np.minimum(T, random.exponential(400, T.size))
+    x = np.minimum(random.poisson(alive / 60), T)
+    t_x = np.clip(np.where(x > 0, (alive * random.beta(4, 1, T.size)).astype(int), 0), np.minimum(x, T), T)
+    for family in (BgNbd, ParetoNbd):
+        expected = family.fit(History.of(x, t_x, T)).expected_purchases(182.0, x, t_x, T)
+        assert np.isfinite(expected).all()
+        assert 0 < expected.mean() < 3.1
 
 
 @pytest.mark.parametrize("model", PUBLISHED)
