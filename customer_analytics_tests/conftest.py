@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 if TYPE_CHECKING:
     from snowflake.snowpark import Session
@@ -17,6 +19,11 @@ if TYPE_CHECKING:
     from customer_analytics_tests.weaviate_server import WeaviateServer
 
 SEED_DATA = Path(__file__).resolve().parents[2] / "shared" / "seed_data"
+
+# On CI the same examples every time: a change is red for what it changed. By hand, new ones every time.
+settings.register_profile("ci", derandomize=True, deadline=None)
+settings.register_profile("by_hand", deadline=None)
+settings.load_profile("ci" if os.environ.get("CI") else "by_hand")
 
 
 @pytest.fixture(autouse=True)
