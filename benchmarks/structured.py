@@ -162,7 +162,7 @@ def measure(customers: int, work: Path) -> dict[str, Any]:
     started = time.perf_counter()
     command = [sys.executable, "-m", "benchmarks.structured", "--in-process"]
     process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    peak = _Peak(process.pid, home)
+    peak = Peak(process.pid, home)
     out, err = process.communicate()
     whole = time.perf_counter() - started
     megabytes = peak.stop()
@@ -190,7 +190,7 @@ def measure(customers: int, work: Path) -> dict[str, Any]:
     }
 
 
-class _Peak:
+class Peak:
     """The highest sum of resident sizes of a process, its children, and the server of `home`."""
 
     def __init__(self, pid: int, home: Path) -> None:
