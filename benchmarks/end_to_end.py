@@ -125,7 +125,7 @@ def measure(source: str | None, home: Path) -> dict[str, float]:
     for name in ("run", "run_again"):
         began = time.perf_counter()
         process = subprocess.Popen(
-            [sys.executable, "-m", "customer_analytics.cli", "run"], env=environment, stdout=subprocess.DEVNULL
+            [sys.executable, "-m", "customer_analytics", "run"], env=environment, stdout=subprocess.DEVNULL
         )
         watched = Peak(process.pid, home)
         if process.wait():
@@ -140,7 +140,7 @@ def measure(source: str | None, home: Path) -> dict[str, float]:
         command = [sys.executable, "-m", "benchmarks.end_to_end", "--part", name]
         done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
         figures[name] = float(done.stdout.split()[-1])
-    stop = [sys.executable, "-m", "customer_analytics.cli", "warehouse", "stop"]
+    stop = [sys.executable, "-m", "customer_analytics", "warehouse", "stop"]
     subprocess.run(stop, env=environment, capture_output=True, check=False)
     figures["parts"] = sum(figures[name] for name in (*PARTS, "sql"))
     figures["times_the_parts"] = figures["run"] / figures["parts"]

@@ -167,7 +167,7 @@ def measure(customers: int, work: Path) -> dict[str, Any]:
     whole = time.perf_counter() - started
     megabytes = peak.stop()
     subprocess.run(
-        [sys.executable, "-m", "customer_analytics.cli", "warehouse", "stop"],
+        [sys.executable, "-m", "customer_analytics", "warehouse", "stop"],
         env=environment,
         check=False,
         capture_output=True,
