@@ -41,7 +41,7 @@ def prepare(settings: Settings) -> Path:
     """
     folder = settings.home / "dagster"
     folder.mkdir(parents=True, exist_ok=True)
-    text = _COMMON.format(runs=10 if settings.snowflake_account else 1)
+    text = _COMMON.format(runs=settings.max_concurrent_runs or (10 if settings.snowflake_account else 1))
     if settings.dagster_postgres_url:
         # The password stays in the environment: the file only names the variable.
         text += _POSTGRES

@@ -1,6 +1,7 @@
 """Start one service of a deployment: `python -m customer_analytics.service COMMAND…` becomes the command.
 
-Before, it checks the settings, writes Dagster's configuration and sets DAGSTER_HOME. Where SERVICE_NEEDS_WAREHOUSE is
+Before, it checks the settings, writes Dagster's configuration, sets DAGSTER_HOME and, with LOG_FORMAT=json, sees to it
+that every line of the log is a JSON object. Where SERVICE_NEEDS_WAREHOUSE is
 true and no account is set, it waits for the local Snowflake, which is a service of its own there.
 """
 
@@ -13,6 +14,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from customer_analytics.service_logs import in_json, secrets_of, write_as_json
 from customer_analytics.settings import Settings
 
 WAIT_SECONDS = 60.0
@@ -31,6 +33,9 @@ def main(command: list[str], wait_seconds: float = WAIT_SECONDS) -> None:
         # Never the whole error: it shows what the values were.
         problems = error.errors(include_input=False, include_url=False)
         sys.exit("; ".join(f"{'.'.join(map(str, p['loc'])).upper()} {p['msg']}".strip() for p in problems))
+    if settings.log_format == "json":
+        write_as_json(Path(command[0]).name, secrets_of(settings))
+        command = in_json(command)
     if settings.service_needs_warehouse and not settings.snowflake_account:
         _wait_for_local_snowflake(settings.home / "warehouse", wait_seconds)
     environment = os.environ | {"DAGSTER_HOME": str(prepare(settings))}

@@ -14,6 +14,18 @@ from typing import Literal
 from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+_LOG_INS: dict[str, tuple[str, ...]] = {
+    "": ("user",),
+    "snowflake": ("user", "password"),
+    "https": ("user", "password"),
+    "username_password_mfa": ("user", "password"),
+    "snowflake_jwt": ("user", "private_key_path"),
+    "externalbrowser": ("user",),
+    "oauth": ("token",),
+    "programmatic_access_token": ("token",),
+}
+"""SNOWFLAKE_AUTHENTICATOR -> the other settings that it needs."""
+
 
 class Settings(BaseSettings):
     """The settings of one process. A wrong or half-given one raises `pydantic.ValidationError` that names it."""
@@ -44,9 +56,12 @@ class Settings(BaseSettings):
     snowflake_private_key_passphrase: SecretStr | None = Field(
         default=None, description="Passphrase of that key, where it has one"
     )
-    snowflake_authenticator: str | None = Field(default=None, description="externalbrowser, oauth, ...")
+    snowflake_authenticator: str | None = Field(
+        default=None,
+        description="externalbrowser, oauth, snowflake_jwt, programmatic_access_token, username_password_mfa, ...",
+    )
     snowflake_token: SecretStr | None = Field(
-        default=None, description="OAuth access token, with SNOWFLAKE_AUTHENTICATOR=oauth"
+        default=None, description="Token, with SNOWFLAKE_AUTHENTICATOR=oauth or programmatic_access_token"
     )
     snowflake_role: str | None = Field(default=None, description="Role to use; default the user's own")
     snowflake_warehouse: str | None = Field(default=None, description="Virtual warehouse that computes")
@@ -113,27 +128,67 @@ class Settings(BaseSettings):
         default=None, description="PostgreSQL for Dagster's storage; default SQLite"
     )
     service_needs_warehouse: bool = Field(
-        default=False, description="In a deployment: without an account, wait for the local Snowflake at start"
+        default=False,
+        description="In a deployment: without an account, wait for the local Snowflake, and never start one",
+    )
+    max_concurrent_runs: int | None = Field(
+        default=None, ge=1, description="Runs at a time; default 10 with an account, else 1"
+    )
+    log_format: Literal["plain", "json"] = Field(
+        default="plain", description="What services write: plain lines, or one JSON object a line"
     )
     failure_webhook_url: SecretStr | None = Field(default=None, description="Failed runs are posted here")
 
     @model_validator(mode="after")
     def _whole(self) -> Settings:
-        if self.snowflake_account:
-            if not self.snowflake_user and (self.snowflake_authenticator or "").lower() != "oauth":
-                raise ValueError("SNOWFLAKE_ACCOUNT is set but SNOWFLAKE_USER is not: set both, or neither")
-            if not (self.snowflake_password or self.snowflake_private_key_path or self.snowflake_authenticator):
-                raise ValueError(
-                    "SNOWFLAKE_ACCOUNT is set without a way to log in: set SNOWFLAKE_PASSWORD, "
-                    "SNOWFLAKE_PRIVATE_KEY_PATH or SNOWFLAKE_AUTHENTICATOR"
-                )
-            if not self.snowflake_warehouse:
-                raise ValueError("SNOWFLAKE_ACCOUNT is set but SNOWFLAKE_WAREHOUSE is not")
+        self._check_snowflake()
         if (self.weaviate_api_key or self.weaviate_grpc_url) and not self.weaviate_url:
             raise ValueError("WEAVIATE_API_KEY or WEAVIATE_GRPC_URL is set but WEAVIATE_URL is not: set it, or neither")
         if self.embedder == "openai" and not (self.openai_api_key or self.openai_base_url):
             raise ValueError("EMBEDDER=openai needs OPENAI_API_KEY (or OPENAI_BASE_URL for a server of your own)")
         return self
+
+    def _check_snowflake(self) -> None:
+        """ValueError when what is needed to log in is missing, or does not go together."""
+        credentials = [
+            name for name in ("user", "password", "private_key_path", "authenticator", "token")
+            if getattr(self, f"snowflake_{name}")
+        ]  # fmt: skip
+        if self.snowflake_private_key_passphrase and not self.snowflake_private_key_path:
+            raise ValueError("SNOWFLAKE_PRIVATE_KEY_PASSPHRASE is set but SNOWFLAKE_PRIVATE_KEY_PATH is not")
+        if not self.snowflake_account:
+            if credentials:
+                raise ValueError(
+                    f"SNOWFLAKE_{credentials[0].upper()} is set but SNOWFLAKE_ACCOUNT is not: set both, or neither"
+                )
+            return
+        way = (self.snowflake_authenticator or "").lower()
+        needed = _LOG_INS.get("https" if way.startswith("https://") else way)
+        if needed is None:
+            raise ValueError(
+                "SNOWFLAKE_AUTHENTICATOR is none that this project can use: leave it out, or set it to one of "
+                + ", ".join(filter(None, _LOG_INS))
+                + " (https: the address of your Okta)"
+            )
+        if not self.snowflake_user and "user" in needed:
+            raise ValueError("SNOWFLAKE_ACCOUNT is set but SNOWFLAKE_USER is not: set both, or neither")
+        if not way and not (self.snowflake_password or self.snowflake_private_key_path):
+            raise ValueError(
+                "SNOWFLAKE_ACCOUNT is set without a way to log in: set SNOWFLAKE_PASSWORD, "
+                "SNOWFLAKE_PRIVATE_KEY_PATH or SNOWFLAKE_AUTHENTICATOR"
+            )
+        for name in ("password", "private_key_path", "token"):
+            if name in needed and name not in credentials:
+                raise ValueError(f"SNOWFLAKE_AUTHENTICATOR={way} needs SNOWFLAKE_{name.upper()}")
+        if self.snowflake_private_key_path:
+            if way not in ("", "snowflake_jwt"):
+                raise ValueError(f"SNOWFLAKE_PRIVATE_KEY_PATH and SNOWFLAKE_AUTHENTICATOR={way} exclude each other")
+            if not self.snowflake_private_key_path.expanduser().is_file():
+                raise ValueError("SNOWFLAKE_PRIVATE_KEY_PATH names no file that can be found")
+        if self.snowflake_token and "token" not in needed:
+            raise ValueError("SNOWFLAKE_TOKEN is set: set SNOWFLAKE_AUTHENTICATOR=oauth beside it")
+        if not self.snowflake_warehouse:
+            raise ValueError("SNOWFLAKE_ACCOUNT is set but SNOWFLAKE_WAREHOUSE is not")
 
     @cached_property
     def home(self) -> Path:

@@ -51,6 +51,8 @@ class Options:
     idle_minutes: float = 15.0
     statement_log: Path | None = None
     """One JSON line for each statement, with its query tag, duration and error."""
+    may_start: bool = True
+    """False where the server is a service of its own: then clients wait for it, and never start another."""
 
 
 def read_state(folder: Path) -> ServerState | None:
@@ -114,6 +116,13 @@ def ensure(folder: Path, options: Options) -> ServerState:
     """The folder's server, started first when there is none; however many call at once, one is started."""
     if state := running(folder):
         return state
+    if not options.may_start:
+        if _wait(lambda: running(folder) is not None, START_TIMEOUT_SECONDS) and (state := running(folder)):
+            return state
+        raise LocalSnowflakeError(
+            "The service of the local Snowflake does not run, and nothing else may start one here "
+            "(SERVICE_NEEDS_WAREHOUSE): docker compose --profile local up -d snowflake"
+        )
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     with _start_lock(folder):
         return running(folder) or _start(folder, options)

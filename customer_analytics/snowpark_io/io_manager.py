@@ -201,7 +201,7 @@ _LOADABLE = ("pandas.core.frame.DataFrame", "pandas.DataFrame", "pyarrow.lib.Tab
 def _tagged(session: Session, context: dg.InputContext | dg.OutputContext) -> Iterator[None]:
     """Snowflake's query history shows which run and asset a statement was for."""
     before = session.query_tag
-    tag: dict[str, str] = {"asset": _label(context)}
+    tag: dict[str, str] = {**_parts(before), "asset": _label(context).removeprefix("asset ")}
     output = context if isinstance(context, dg.OutputContext) else None
     if output is not None and output.has_partition_key:
         tag["partition"] = output.partition_key
@@ -212,6 +212,15 @@ def _tagged(session: Session, context: dg.InputContext | dg.OutputContext) -> It
         yield
     finally:
         session.query_tag = before or ""
+
+
+def _parts(tag: str | None) -> dict[str, str]:
+    """What the session's own tag says, where it is a JSON object."""
+    try:
+        parts = json.loads(tag or "")
+    except ValueError:
+        return {}
+    return parts if isinstance(parts, dict) else {}
 
 
 def _run_id(context: dg.InputContext | dg.OutputContext) -> str | None:

@@ -12,7 +12,8 @@ import yaml
 ROOT = Path(__file__).resolve().parents[2]
 FILE = ROOT / "docker-compose.yml"
 SECRETS = {"POSTGRES_PASSWORD": "pg5ecretpg5ecret", "WEAVIATE_API_KEY": "wv5ecretwv5ecret"}
-_VARIABLE = re.compile(r"\$\{(?P<name>\w+)(?:(?P<operator>:[-?+])(?P<rest>[^}]*))?\}")
+# The innermost first: `${A:-${B:+x}}` is legal.
+_VARIABLE = re.compile(r"\$\{(?P<name>\w+)(?:(?P<operator>:[-?+])(?P<rest>[^${}]*))?\}")
 
 
 class MissingVariable(Exception):
@@ -30,7 +31,9 @@ def interpolate(text: str, environment: Mapping[str, str]) -> str:
             raise MissingVariable(rest)
         return given
 
-    return _VARIABLE.sub(value, text)
+    while _VARIABLE.search(text):
+        text = _VARIABLE.sub(value, text)
+    return text
 
 
 def load(environment: Mapping[str, str] = SECRETS) -> dict[str, Any]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
@@ -89,12 +88,61 @@ def test_who_speaks_to_the_local_snowflake_shares_its_network_processes_and_file
         assert not {"ports", "networks"} & set(SERVICES[name]), "compose refuses these beside network_mode"
 
 
-def test_every_variable_of_our_services_is_a_setting_and_its_default_the_same() -> None:
-    environment: dict[str, Any] = {k: v for s in OURS.values() for k, v in s.get("environment", {}).items()}
-    unknown = {name for name in environment if name.lower() not in Settings.model_fields}
-    assert not unknown
-    for name in ("EMBEDDER", "TRANSCRIBER", "WHISPER_MODEL", "CHAT_MODEL", "SNOWFLAKE_DATABASE", "SNOWFLAKE_SCHEMA"):
-        assert environment[name] == Settings.model_fields[name.lower()].default
+OF_THE_COMPOSE_FILE = {
+    "CUSTOMER_ANALYTICS_HOME": "the volume",
+    "SERVICE_NEEDS_WAREHOUSE": "always true",
+    "SNOWFLAKE_PRIVATE_KEY_PATH": "the secret of SNOWFLAKE_PRIVATE_KEY_FILE",
+    "DAGSTER_POSTGRES_URL": "made of POSTGRES_PASSWORD",
+}
+ELSEWHERE = {
+    "LOCAL_SNOWFLAKE_IDLE_MINUTES": "the service of the local Snowflake never stops by itself",
+    "LOCAL_SNOWFLAKE_STATEMENT_LOG": "an argument of that service",
+    "DAGSTER_PORT": "the published port",
+    "DASHBOARD_PORT": "the published port",
+}
+
+
+def test_every_setting_reaches_the_services_that_need_it_and_nothing_else_does() -> None:
+    names = {name.upper() for name in Settings.model_fields}
+    for service in ("code", "dashboard"):
+        assert set(SERVICES[service]["environment"]) == names - set(ELSEWHERE), service
+    for service in OURS.values():
+        assert set(service.get("environment", {})) <= names
+    text = FILE.read_text()
+    assert {
+        name for name in ELSEWHERE if name != "LOCAL_SNOWFLAKE_IDLE_MINUTES" and f"${{{name}:-" not in text
+    } == set()
+
+
+@pytest.mark.parametrize(
+    "name", sorted({name.upper() for name in Settings.model_fields} - set(OF_THE_COMPOSE_FILE) - set(ELSEWHERE))
+)
+def test_a_setting_of_the_env_file_is_passed_on(name: str) -> None:
+    passed = load({**SECRETS, name: "given"})["services"]["code"]["environment"]
+    assert passed[name] == "given"
+
+
+def test_with_nothing_set_the_services_get_the_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in SERVICES["code"]["environment"].items():
+        monkeypatch.setenv(name, value)
+    theirs, ours = Settings(), Settings.model_construct()
+    changed = {name for name in Settings.model_fields if getattr(theirs, name) != getattr(ours, name)}
+    assert changed == {
+        "customer_analytics_home", "weaviate_url", "weaviate_grpc_url", "weaviate_api_key", "dagster_postgres_url",
+        "dagster_url", "service_needs_warehouse", "log_format",
+    }  # fmt: skip
+
+
+def test_dagsters_own_processes_have_no_secret_but_postgresqls() -> None:
+    secret = {name.upper() for name, field in Settings.model_fields.items() if "SecretStr" in str(field.annotation)}
+    for service in ("webserver", "daemon", "snowflake"):
+        assert set(SERVICES[service]["environment"]) & secret <= {"DAGSTER_POSTGRES_URL"}
+
+
+def test_all_write_the_same_configuration_of_dagster_with_an_account_too() -> None:
+    with_account = load({**SECRETS, "SNOWFLAKE_ACCOUNT": "org-one"})["services"]
+    assert {with_account[s]["environment"]["MAX_CONCURRENT_RUNS"] for s in ("code", "webserver", "daemon")} == {"10"}
+    assert {SERVICES[s]["environment"]["MAX_CONCURRENT_RUNS"] for s in ("code", "webserver", "daemon")} == {""}
 
 
 def test_named_volumes_and_secrets_are_declared() -> None:

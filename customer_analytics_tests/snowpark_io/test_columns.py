@@ -147,7 +147,7 @@ def test_statements_carry_run_and_asset(io: SnowparkIOManager, session: Session)
         result = write(io, body)
     assert tags[0] is not None
     assert result.run_id in tags[0]
-    assert '"asset T"' in tags[0]
+    assert '"asset": "T"' in tags[0]
     assert not tags[-1]
 
 

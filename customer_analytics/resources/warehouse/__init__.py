@@ -47,6 +47,7 @@ def warehouse_from(settings: Settings, query_tag: str | None = None) -> Warehous
         log_file=settings.home / "logs" / "local_snowflake.log",
         idle_minutes=settings.local_snowflake_idle_minutes,
         statement_log=settings.local_snowflake_statement_log,
+        may_start=not settings.service_needs_warehouse,
     )
     return LocalWarehouse(
         settings.home / "warehouse", options, settings.snowflake_database, settings.snowflake_schema, query_tag

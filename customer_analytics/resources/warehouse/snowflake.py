@@ -34,7 +34,7 @@ class SnowflakeWarehouse(SessionPerThread):
             "client_session_keep_alive": True,
             "application": "customer_analytics",
         }
-        if s.snowflake_password:
+        if s.snowflake_password and not s.snowflake_private_key_path:  # the connector would take the key anyway
             args["password"] = s.snowflake_password.get_secret_value()
         if s.snowflake_token:
             args["token"] = s.snowflake_token.get_secret_value()

@@ -29,16 +29,22 @@ def test_password(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not {"authenticator", "token", "private_key_file"} & set(args)
 
 
-def test_key_pair_with_a_passphrase(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_key_pair_with_a_passphrase(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "key.p8").touch()
     args = arguments(monkeypatch, SNOWFLAKE_PRIVATE_KEY_PATH="~/key.p8", SNOWFLAKE_PRIVATE_KEY_PASSPHRASE="open sesame")
     assert args["authenticator"] == "SNOWFLAKE_JWT"
-    assert args["private_key_file"] == str(Path("~/key.p8").expanduser())
+    assert args["private_key_file"] == str(tmp_path / "key.p8")
     assert args["private_key_file_pwd"] == "open sesame"
     assert "password" not in args
 
 
-def test_a_key_without_a_passphrase_names_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert "private_key_file_pwd" not in arguments(monkeypatch, SNOWFLAKE_PRIVATE_KEY_PATH="/keys/key.p8")
+def test_a_key_without_a_passphrase_names_none_and_goes_before_a_password(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "key.p8").touch()
+    args = arguments(monkeypatch, SNOWFLAKE_PRIVATE_KEY_PATH=str(tmp_path / "key.p8"), SNOWFLAKE_PASSWORD="hush")
+    assert not {"private_key_file_pwd", "password"} & set(args)
 
 
 def test_oauth_needs_no_user(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -67,6 +73,16 @@ def test_query_tag_statement_timeout_and_warehouse(monkeypatch: pytest.MonkeyPat
         ({}, "without a way to log in"),
         ({"SNOWFLAKE_USER": "", "SNOWFLAKE_PASSWORD": "hush"}, "SNOWFLAKE_USER"),
         ({"SNOWFLAKE_WAREHOUSE": "", "SNOWFLAKE_PASSWORD": "hush"}, "SNOWFLAKE_WAREHOUSE"),
+        ({"SNOWFLAKE_ACCOUNT": "", "SNOWFLAKE_USER": "", "SNOWFLAKE_PASSWORD": "hush"}, "SNOWFLAKE_ACCOUNT is not"),
+        ({"SNOWFLAKE_ACCOUNT": ""}, "SNOWFLAKE_USER is set but SNOWFLAKE_ACCOUNT is not"),
+        ({"SNOWFLAKE_PRIVATE_KEY_PASSPHRASE": "hush", "SNOWFLAKE_PASSWORD": "hush"}, "SNOWFLAKE_PRIVATE_KEY_PATH"),
+        ({"SNOWFLAKE_PRIVATE_KEY_PATH": "/no/such/key.p8"}, "names no file"),
+        ({"SNOWFLAKE_PRIVATE_KEY_PATH": "/no/key", "SNOWFLAKE_AUTHENTICATOR": "externalbrowser"}, "exclude each other"),
+        ({"SNOWFLAKE_AUTHENTICATOR": "snowflake_jwt"}, "needs SNOWFLAKE_PRIVATE_KEY_PATH"),
+        ({"SNOWFLAKE_AUTHENTICATOR": "oauth"}, "needs SNOWFLAKE_TOKEN"),
+        ({"SNOWFLAKE_TOKEN": "hush", "SNOWFLAKE_PASSWORD": "hush"}, "SNOWFLAKE_AUTHENTICATOR=oauth"),
+        ({"SNOWFLAKE_AUTHENTICATOR": "https://one.okta.com"}, "needs SNOWFLAKE_PASSWORD"),
+        ({"SNOWFLAKE_AUTHENTICATOR": "hush"}, "SNOWFLAKE_AUTHENTICATOR is none"),
     ],
 )
 def test_half_of_it_is_refused_by_name(monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], says: str) -> None:
@@ -76,8 +92,10 @@ def test_half_of_it_is_refused_by_name(monkeypatch: pytest.MonkeyPatch, environm
     assert "hush" not in shown
 
 
-def test_no_secret_shows_in_settings_or_the_warehouse(monkeypatch: pytest.MonkeyPatch) -> None:
-    arguments(monkeypatch, SNOWFLAKE_PASSWORD="hush-hush", SNOWFLAKE_PRIVATE_KEY_PASSPHRASE="sesame-7")
+def test_no_secret_shows_in_settings_or_the_warehouse(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "key.p8").touch()
+    given = {"SNOWFLAKE_PRIVATE_KEY_PATH": str(tmp_path / "key.p8"), "SNOWFLAKE_PRIVATE_KEY_PASSPHRASE": "sesame-7"}
+    arguments(monkeypatch, SNOWFLAKE_PASSWORD="hush-hush", **given)
     shown = repr(Settings()) + repr(warehouse_from(Settings()))
     assert "hush-hush" not in shown
     assert "sesame-7" not in shown
