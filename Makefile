@@ -7,7 +7,7 @@ UV_VERSION := 0.13.9
 INSTALL = $(BIN)/uv pip install --quiet --no-deps --python $(BIN)/python
 COMPILE := --override overrides.txt --no-emit-index-url --no-annotate --no-header --python-version 3.11 --universal --quiet
 
-.PHONY: help setup whisper demo run serve lint test docs lock
+.PHONY: help setup whisper demo run serve lint test docs licences lock
 .DEFAULT_GOAL := help
 
 help: ## List the targets
@@ -47,6 +47,9 @@ test: $(VENV)/.setup-dev ## The fast tests
 
 docs: $(VENV)/.setup ## Write .env.example and the data dictionary anew from the code
 	$(BIN)/python -m customer_analytics.generated_docs
+
+licences: $(VENV)/.setup-dev ## Write docs/licences.md anew from what is installed
+	$(BIN)/python -m customer_analytics_tests.licences
 
 lock: $(VENV)/.setup ## Resolve the dependencies anew, into the lock files (they name no index)
 	$(BIN)/uv pip compile pyproject.toml $(COMPILE) -o requirements.lock

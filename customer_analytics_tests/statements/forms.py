@@ -120,7 +120,7 @@ def trail(entries: Iterable[dict[str, Any]]) -> str:
     lines += ["", "## Functions", "", "| function | used |", "|---|---:|"]
     for name, uses in sorted(used.items()):
         own = FORMS["sent_by_snowflakes_own_libraries"].get(name)
-        page = FORMS["page_of_function"].get(name, name.lower())
+        page = FORMS["functions"].get(name)
         lines.append(f"| {f'{name} ({own})' if own else f'[{name}]({manual}functions/{page})'} | {uses} |")
     lines += ["", "## Constructs that may be used", "", "| | |", "|---|---|"]
     for group, what in FORMS["constructs"].items():
