@@ -145,6 +145,7 @@ def setup_statements(
 
 def as_script(names: Names, statements: Iterable[Statement]) -> str:
     """The statements as a script for a worksheet, with their reasons."""
+    monitor = quoted(f"{names.warehouse}_MONITOR")
     lines = [
         f"-- {MARK}; safe to run again.",
         "-- Run it as a user who has the administrators' roles that it names. It needs no ACCOUNTADMIN.",
@@ -152,6 +153,10 @@ def as_script(names: Names, statements: Iterable[Statement]) -> str:
         "--   CREATE USER CUSTOMER_ANALYTICS_SERVICE TYPE = SERVICE RSA_PUBLIC_KEY = '...' "
         f"DEFAULT_ROLE = {quoted(names.role)} DEFAULT_WAREHOUSE = {quoted(names.warehouse)};",
         f"-- For people and the dashboard: GRANT ROLE {quoted(names.reader)} TO USER ...;",
+        "-- A ceiling on what it may cost is an account administrator's to set:",
+        f"--   CREATE RESOURCE MONITOR {monitor} WITH CREDIT_QUOTA = 100 FREQUENCY = MONTHLY "
+        "START_TIMESTAMP = IMMEDIATELY TRIGGERS ON 80 PERCENT DO NOTIFY ON 100 PERCENT DO SUSPEND;",
+        f"--   ALTER WAREHOUSE {quoted(names.warehouse)} SET RESOURCE_MONITOR = {monitor};",
     ]
     for statement in statements:
         if statement.why:

@@ -130,6 +130,61 @@ def test_only_leftovers_touches_nothing_else() -> None:
     assert account.dropped == [f'DROP TABLE "CUSTOMER_ANALYTICS"."ANALYTICS"."{leftover}"']
 
 
+class RememberingAccount(FakeAccount):
+    """Makes and drops what it is told, as an account would; a grant is remembered as its text."""
+
+    def __init__(self) -> None:
+        super().__init__({("SCHEMA", "PUBLIC"): "", ("ROLE", "ANALYSTS"): "the finance team's"})
+        self.grants: set[str] = set()
+
+    def execute(self, sql: str) -> None:
+        super().execute(sql)
+        made = re.match(r'CREATE (\w+) IF NOT EXISTS (?:"\w+"\.)*"(\w+)"', sql)
+        dropped = re.match(r'DROP (\w+) (?:"\w+"\.)*"(\w+)"', sql)
+        if made and (made[1], made[2]) not in self.objects:
+            comment = re.search(r"COMMENT = '([^']*)'", sql)
+            self.objects[(made[1], made[2])] = comment[1] if comment else ""
+        elif dropped:
+            del self.objects[(dropped[1], dropped[2])]
+            if dropped[1] == "DATABASE":
+                self.objects = {key: c for key, c in self.objects.items() if key[0] not in ("SCHEMA", "STAGE")}
+        elif sql.startswith("GRANT"):
+            self.grants.add(sql)
+
+
+def test_setup_again_changes_nothing_and_teardown_leaves_what_was_there_before() -> None:
+    account = RememberingAccount()
+    before = dict(account.objects)
+    setup(account, NAMES, statements(), lambda line: None)
+    once = dict(account.objects), set(account.grants)
+    setup(account, NAMES, statements(), lambda line: None)
+    assert (account.objects, account.grants) == once
+    assert {kind for kind, _ in set(account.objects) - set(before)} == {
+        "ROLE", "WAREHOUSE", "DATABASE", "SCHEMA", "STAGE",
+    }  # fmt: skip
+    teardown(account, NAMES, lambda line: None)
+    assert account.objects == {key: comment for key, comment in before.items() if key[0] != "SCHEMA"}
+    assert teardown(account, NAMES, lambda line: None) == [], "twice does no harm"
+
+
+def test_every_object_is_granted_before_it_is_used_and_made_by_who_may() -> None:
+    """USERADMIN makes roles, SYSADMIN warehouse, database and schema, the pipeline its stage, in that order."""
+    acting, made_by = "", {}
+    for statement in statements():
+        if used := re.fullmatch(r'USE ROLE "(\w+)"', statement.sql):
+            acting = used[1]
+        elif made := re.match(r"CREATE (\w+)", statement.sql):
+            made_by.setdefault(made[1], set()).add(acting)
+    assert made_by == {
+        "ROLE": {"USERADMIN"}, "WAREHOUSE": {"SYSADMIN"}, "DATABASE": {"SYSADMIN"}, "SCHEMA": {"SYSADMIN"},
+        "STAGE": {"PIPELINE"},
+    }  # fmt: skip
+    sql = [s.sql for s in statements()]
+    stage = next(i for i, s in enumerate(sql) if s.startswith("CREATE STAGE"))
+    for needed in ("GRANT USAGE ON DATABASE", "GRANT USAGE ON SCHEMA", "GRANT CREATE STAGE"):
+        assert any(s.startswith(needed) and s.endswith('TO ROLE "PIPELINE"') for s in sql[:stage]), needed
+
+
 def test_setup_does_not_change_a_schema_that_was_there_before() -> None:
     account = FakeAccount({("SCHEMA", "ANALYTICS"): "older than us"})
     setup(account, NAMES, statements(), lambda line: None)
