@@ -173,7 +173,8 @@ def export(
         from customer_analytics.export import export_tables
         from customer_analytics.resources import build_resources
 
-        for name, rows in export_tables(build_resources(settings)["warehouse"], out, format, table or ()).items():
+        warehouse, hide = build_resources(settings)["warehouse"], settings.pseudonymise_customers
+        for name, rows in export_tables(warehouse, out, format, table or (), hide).items():
             typer.echo(f"{name}: {rows:,} rows")
 
 

@@ -6,6 +6,7 @@ from typing import Any
 import dagster as dg
 
 from customer_analytics import defs
+from customer_analytics.built_with import built_with
 from customer_analytics.defs import automation
 from customer_analytics.resources import build_resources
 from customer_analytics.settings import Settings
@@ -17,7 +18,7 @@ def definitions() -> dg.Definitions:
     # dagster_snowflake (about 6 s) although no component is used here.
     settings = Settings()
     return dg.Definitions(
-        assets=with_policies(dg.load_assets_from_package_module(defs)),
+        assets=with_policies(dg.load_assets_from_package_module(defs), settings),
         asset_checks=dg.load_asset_checks_from_package_module(defs),
         jobs=automation.JOBS,
         schedules=[automation.daily],
@@ -28,12 +29,13 @@ def definitions() -> dg.Definitions:
     )
 
 
-def with_policies(assets: Sequence[Any]) -> list[Any]:
-    """Automation and freshness for all assets at once. A source has none: it is only looked at."""
+def with_policies(assets: Sequence[Any], settings: Settings) -> list[Any]:
+    """Automation, freshness, and what they are built with, for all assets at once. A source is only looked at."""
     ours = [asset for asset in assets if isinstance(asset, dg.AssetsDefinition) and asset.is_executable]
     built = [asset for asset in ours if asset.is_materializable]
     rest = [asset for asset in assets if not any(asset is one for one in built)]
-    return [*dg.map_asset_specs(automation.follows_its_inputs, built), *rest]
+    ours_with = dg.map_asset_specs(built_with(settings), built)
+    return [*dg.map_asset_specs(automation.follows_its_inputs, ours_with), *rest]
 
 
 def executor(settings: Settings) -> dg.ExecutorDefinition:

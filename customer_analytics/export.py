@@ -49,8 +49,12 @@ def export_tables(
     out: Path,
     file_format: Literal["parquet", "csv"] = "parquet",
     names: Sequence[str] = (),
+    pseudonymise: bool = False,
 ) -> dict[str, int]:
-    """Write `<TABLE>.<format>` into `out` for each built table, or for `names`; rows written per table."""
+    """Write `<TABLE>.<format>` into `out` for each built table, or for `names`; rows written per table.
+
+    With `pseudonymise`, customers' names become the pseudonyms of the PRES_ tables, in whatever table they stand.
+    """
     present = {t.name: t for t in existing_tables(warehouse)}
     wanted = [n.upper() for n in names] or list(present)
     if missing := [n for n in wanted if n not in present]:
@@ -61,16 +65,29 @@ def export_tables(
     if not wanted:
         raise ExportError("There is no table to export yet: run customer-analytics run.")
     out.mkdir(parents=True, exist_ok=True)
-    return {name: _export(warehouse, present[name], out / f"{name}.{file_format}", file_format) for name in wanted}
+    return {
+        name: _export(warehouse, present[name], out / f"{name}.{file_format}", file_format, pseudonymise)
+        for name in wanted
+    }
 
 
-def _export(warehouse: Warehouse, table: Table, target: Path, file_format: str) -> int:
+def _selected(table: Table, pseudonymise: bool) -> str:
+    """The columns to read, in SQL."""
+    hidden = {}
+    if pseudonymise and {"customer_id", "first_name", "last_name"} <= set(table.column_names):
+        hidden = {"first_name": "'Customer'", "last_name": 'TO_VARCHAR("CUSTOMER_ID")'}
+    return ", ".join(
+        f'{hidden[c.name]} AS "{c.name.upper()}"' if c.name in hidden else f'"{c.name.upper()}"' for c in table.columns
+    )
+
+
+def _export(warehouse: Warehouse, table: Table, target: Path, file_format: str, pseudonymise: bool) -> int:
     from pyarrow.csv import CSVWriter
     from pyarrow.parquet import ParquetWriter
 
     schema, rows = arrow_schema(table), 0
     partial = target.with_name(f".{target.name}.{uuid4().hex}")
-    columns = ", ".join(f'"{c.name.upper()}"' for c in table.columns)
+    columns = _selected(table, pseudonymise)
     try:
         with warehouse.connect() as connection, connection.cursor() as cursor:
             cursor.execute(f'SELECT {columns} FROM "{table.name}"')

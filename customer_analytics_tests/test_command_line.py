@@ -63,6 +63,12 @@ def test_export_as_csv_keeps_texts_literally_and_tells_null_from_empty(customers
     assert f'{len(NASTY) - 1},"",\n' in text
 
 
+def test_export_hides_names_where_they_are_to_be_pseudonyms(customers, tmp_path):
+    export.export_tables(customers, tmp_path, "csv", pseudonymise=True)
+    rows = list(csv.DictReader((tmp_path / "STG_CUSTOMERS.csv").open()))
+    assert {(row["FIRST_NAME"], row["LAST_NAME"]) for row in rows} == {("Customer", str(i)) for i in range(len(NASTY))}
+
+
 def test_export_names_what_it_lacks_and_leaves_no_half_file(customers, tmp_path):
     with pytest.raises(export.ExportError, match="MRR is not built yet"):
         export.export_tables(customers, tmp_path, names=["mrr"])

@@ -41,6 +41,16 @@ def test_the_vectors_stand_in_the_real_weaviate(deployment: Deployment, whole_ru
     assert not (deployment.folder / "home" / "vectors").exists(), "nothing went into the embedded store"
 
 
+def test_no_customers_name_is_in_a_presentation_table(deployment: Deployment, whole_run: WholeRun) -> None:
+    """The deployment has PSEUDONYMISE_CUSTOMERS=true."""
+    for name, table in T.TABLES.items():
+        if not name.startswith("PRES_") or "first_name" not in table.column_names:
+            continue
+        rows = deployment.sql(f"SELECT CUSTOMER_ID, FIRST_NAME, LAST_NAME FROM {name}")
+        assert {(first, last) for _, first, last in rows} == {("Customer", str(number)) for number, _, _ in rows}
+    assert deployment.sql("SELECT COUNT(*) FROM CUSTOMERS WHERE FIRST_NAME = 'Customer'") == [(0,)]
+
+
 def test_dagsters_runs_are_in_postgresql(deployment: Deployment, whole_run: WholeRun) -> None:
     with psycopg2.connect(deployment.postgres_url()) as connection, connection.cursor() as cursor:
         cursor.execute("SELECT status FROM runs WHERE run_id = %s", (whole_run.run_id,))
