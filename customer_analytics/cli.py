@@ -396,7 +396,9 @@ def _say_which_account(settings: Settings) -> None:
 
 
 @vectors_app.command("snapshot")
-def vectors_snapshot(out: Annotated[Path, typer.Argument(help="Folder for one <Collection>.parquet each")]) -> None:
+def vectors_snapshot(
+    out: Annotated[str, typer.Argument(help="Folder, or fsspec URI, for one <Collection>.parquet each")],
+) -> None:
     """Write every vector collection as portable Parquet: vectors, properties, model."""
     with _vector_store() as store, _vector_progress("Writing") as progress:
         from customer_analytics.resources.vector_store import snapshot
@@ -410,7 +412,7 @@ def vectors_snapshot(out: Annotated[Path, typer.Argument(help="Folder for one <C
 
 @vectors_app.command("restore")
 def vectors_restore(
-    source: Annotated[Path, typer.Argument(help="Folder with <Collection>.parquet files")],
+    source: Annotated[str, typer.Argument(metavar="IN", help="Folder, or fsspec URI, with <Collection>.parquet files")],
     replace: Annotated[bool, typer.Option("--replace", help="Replace collections that hold objects")] = False,
 ) -> None:
     """Fill the vector collections from a snapshot of either store. Nothing is embedded again."""

@@ -27,7 +27,7 @@ from customer_analytics.resources.vector_store import (
     sync,
 )
 from customer_analytics.resources.vector_store.lancedb import LanceVectorStore
-from customer_analytics.resources.vector_store.rows import NIL, vector_array
+from customer_analytics.resources.vector_store.rows import NIL, matrix_of, vector_array
 from customer_analytics_tests.contract.vectors import (
     DIMENSION,
     MODEL,
@@ -94,6 +94,15 @@ def same(left: list[dict], right: list[dict]) -> None:
     for a, b in itertools.zip_longest(left, right, fillvalue={}):
         assert {k: v for k, v in a.items() if k != "vector"} == {k: v for k, v in b.items() if k != "vector"}
         np.testing.assert_allclose(a["vector"], b["vector"], atol=1e-6)
+
+
+def bits_of(rows: pa.Table) -> dict[str, bytes]:
+    return dict(zip(rows.column("id").to_pylist(), (v.tobytes() for v in matrix_of(rows)), strict=True))
+
+
+def bits(store: VectorStore) -> dict[str, bytes]:
+    """Every vector to the last bit, by id."""
+    return bits_of(pa.Table.from_batches(store.scan(NOTES)))
 
 
 # ---------------------------------------------------------------- reading
@@ -355,6 +364,53 @@ def test_another_connection_is_seen_at_once_even_after_drop(store: VectorStore, 
         other.close()
 
 
+def test_a_second_model_is_refused_by_whichever_way_it_comes(store: VectorStore) -> None:
+    rows, other = objects(10), objects(10, first=10, model="test:other")
+    with pytest.raises(VectorStoreError, match="mix the models test:model, test:other"):
+        store.upsert(NOTES, pa.concat_tables([rows, other]))
+    store.upsert(NOTES, rows)
+    for second in (other, objects(10, model="test:other")):
+        with pytest.raises(VectorStoreError, match="embedded by test:model and these rows by test:other"):
+            store.upsert(NOTES, second)
+    same(everything(store), sorted(rows.to_pylist(), key=lambda r: r["id"]))
+
+
+def test_replace_leaves_the_new_objects_alone(store: VectorStore) -> None:
+    store.upsert(NOTES, objects(40))
+    new = objects(30, first=20, model="test:other")
+    assert store.replace(NOTES, DIMENSION, iter([new.slice(0, 12), new.slice(12)])) == 30
+    same(everything(store), sorted(new.to_pylist(), key=lambda r: r["id"]))
+    assert store.keyword(NOTES, "broke week toy happy", 50, columns=["id"]).num_rows > 0
+    store.drop(NOTES)
+    assert store.replace(NOTES, DIMENSION, iter([])) == 0
+    assert store.count(NOTES) == 0
+    assert store.replace(NOTES, DIMENSION, [objects(5)]) == 5
+    with pytest.raises(VectorStoreError, match="zeros"):
+        store.replace(NOTES, DIMENSION, [with_vector(objects(5, first=50), 2, [0.0] * DIMENSION)])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "word " * 200_000 + "lastword",
+        "😀 👩‍👩‍👧 שלום \u202e abc",
+        "x",
+        "nul\x01 tab\t line\nend",
+        "'\"; DROP TABLE x; --",
+    ],
+    ids=["1 MB", "emoji", "one letter", "control characters", "quotes"],
+)
+def test_any_text_comes_back_to_the_letter(store: VectorStore, text: str) -> None:
+    row = source(1).set_column(1, "The Text", pa.array([text])).set_column(6, "name_x", pa.array([text[-1000:]]))
+    for _ in range(2):
+        report = sync(store, NOTES, row, embed, model=MODEL, dimension=DIMENSION)
+    assert report.unchanged == 1
+    (stored,) = everything(store)
+    assert (stored["The Text"], stored["name_x"]) == (text, text[-1000:])
+    assert store.count(NOTES, In("name_x", (text[-1000:],))) == 1
+    assert store.near(NOTES, embed([text])[0], 1).column("The Text").to_pylist() == [text]
+
+
 # ------------------------------------------------- sync, snapshot, restore
 
 
@@ -450,6 +506,7 @@ def test_a_snapshot_goes_into_either_store(store: VectorStore, tmp_path: Path) -
     store.delete(NOTES, objects(5).column("id").to_pylist())
     restore(store, tmp_path / "back", [NOTES], replace=True)
     same(everything(store), sorted(objects(50).to_pylist(), key=lambda r: r["id"]))
+    assert bits(store) == bits(lance) == bits_of(objects(50))
     none = Counting()
     assert sync(store, NOTES, source(50), none, model=MODEL, dimension=DIMENSION).unchanged == 50
     assert none.texts == []

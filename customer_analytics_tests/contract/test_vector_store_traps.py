@@ -118,6 +118,42 @@ def test_a_reader_beside_a_writer_always_sees_whole_objects(place: str, store: V
 # ------------------------------------------------------------------ LanceDB
 
 
+def test_more_than_a_hundred_thousand_objects_make_no_difference(tmp_path: Path) -> None:
+    store = LanceVectorStore(tmp_path)
+    store.ensure(MANY, 4)
+    rows = many(120_000)
+    assert store.upsert(MANY, rows) == store.count(MANY) == 120_000
+    assert sum(b.num_rows for b in store.scan(MANY)) == len(set(store.ids(MANY))) == 120_000
+    texts = rows.select(["text"])
+    report = sync(store, MANY, texts, lambda t: np.eye(1, 4, dtype=np.float32).repeat(len(t), 0), model=MODEL,
+                  dimension=4, batch_size=50_000)  # fmt: skip
+    assert report.total == 120_000
+    assert store.count(MANY) == 120_000
+
+
+def test_readers_see_the_old_collection_or_the_new_and_a_failure_leaves_the_old(tmp_path: Path) -> None:
+    store = LanceVectorStore(tmp_path)
+    store.replace(NOTES, DIMENSION, [objects(100)])
+    seen: set[tuple[int, int, str]] = set()
+
+    def batches(until: int) -> Iterator[pa.Table]:
+        for start in range(0, 60, 20):
+            other = LanceVectorStore(tmp_path)
+            read = pa.Table.from_batches(other.scan(NOTES))
+            found = other.keyword(NOTES, "broke week toy happy the plane", 200).num_rows
+            seen.add((read.num_rows, min(found, 50), read.column("embedding_model")[0].as_py()))
+            if start == until:
+                raise RuntimeError("the disk went away")
+            yield objects(60, model="test:other").slice(start, 20)
+
+    with pytest.raises(RuntimeError, match="the disk went away"):
+        store.replace(NOTES, DIMENSION, batches(until=40))
+    assert store.count(NOTES) == 100
+    assert store.replace(NOTES, DIMENSION, batches(until=-1)) == 60
+    assert seen == {(100, 50, MODEL)}
+    assert store.count(NOTES) == store.near(NOTES, embed(["x"])[0], 100).num_rows == 60
+
+
 def size(folder: Path) -> int:
     return sum(p.stat().st_size for p in folder.rglob("*") if p.is_file())
 
@@ -145,7 +181,7 @@ def test_a_killed_writer_leaves_neither_half_objects_nor_files(tmp_path: Path) -
         assert process.stdout.readline() == "400\n"
         time.sleep(pause)
         process.kill()
-        process.wait()
+        process.communicate()
         assert sorted(store.ids(NOTES)) == sorted(objects(400).column("id").to_pylist())
     leftover = tmp_path / f"{NOTES.name}.lance" / "data" / ".tmp-left-by-a-kill"
     leftover.write_bytes(b"x")

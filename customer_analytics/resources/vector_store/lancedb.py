@@ -13,7 +13,7 @@ import datetime as dt
 import random
 import shutil
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -64,8 +64,7 @@ class LanceVectorStore:
                 f"{collection.name} in {self.folder} has the columns {', '.join(table.schema.names)} instead of "
                 f"{', '.join(schema.names)}: drop it, then fill it anew."
             )
-        if not table.list_indices():
-            self._index(collection, table)
+        self._index(collection, table)
 
     def exists(self, collection: Collection) -> bool:
         with _errors(collection):
@@ -85,6 +84,7 @@ class LanceVectorStore:
         checked = objects.check_rows(collection, dimension, rows)
         if checked.num_rows == 0:
             return 0
+        objects.refuse_other_model(collection, checked, self._model(collection))
         source = pa.Table.from_arrays(checked.columns, schema=_lance_schema(collection, dimension))
 
         def write() -> None:
@@ -93,6 +93,40 @@ class LanceVectorStore:
 
         self._retry(collection, write)
         return checked.num_rows
+
+    def replace(self, collection: Collection, dimension: int, batches: Iterable[pa.Table]) -> int:
+        schema = _lance_schema(collection, dimension)
+        failure: list[BaseException] = []
+        written = 0
+
+        def checked() -> Iterator[pa.RecordBatch]:
+            nonlocal written
+            try:
+                for rows in batches:
+                    table = objects.check_rows(collection, dimension, rows)
+                    written += table.num_rows
+                    yield from pa.Table.from_arrays(table.columns, schema=schema).to_batches()
+            except BaseException as error:
+                failure.append(error)  # Lance would make it a text
+                raise
+
+        source = pa.RecordBatchReader.from_batches(schema, checked())
+        try:
+            with _errors(collection):
+                # One commit, whatever stood there: until it, and after a failure, readers see the old content.
+                table = self._db().create_table(collection.name, data=source, schema=schema, mode="overwrite")
+        except VectorStoreError:
+            if failure:
+                raise failure[0] from None
+            raise
+        self._index(collection, table)
+        return written
+
+    def _model(self, collection: Collection) -> str | None:
+        """The model of any object: all are by the same one."""
+        with _errors(collection):
+            found = self._open(collection).search().select([objects.EMBEDDING_MODEL]).limit(1).to_arrow()
+        return found.column(0)[0].as_py() if found.num_rows else None
 
     def delete(self, collection: Collection, ids: Sequence[str]) -> int:
         deleted = 0
@@ -224,12 +258,15 @@ class LanceVectorStore:
             return self._db().open_table(collection.name)
 
     def _index(self, collection: Collection, table: Table) -> None:
+        """Make the indexes that are missing: by words on the text, by value on the id."""
         from lancedb.index import FTS, BTree
 
         # Words as Weaviate's: no stemming, no stop words, no folding of accents, long words kept.
         words = FTS(stem=False, remove_stop_words=False, ascii_folding=False, max_token_length=None)
-        self._retry(collection, lambda: table.create_index(collection.text, config=words, replace=True))
-        self._retry(collection, lambda: table.create_index(objects.ID, config=BTree(), replace=True))
+        there = {name for index in table.list_indices() for name in index.columns}
+        for column, config in ((collection.text, words), (objects.ID, BTree())):
+            if column not in there:
+                self._retry(collection, lambda c=column, f=config: table.create_index(c, config=f, replace=True))
 
     def _remove_leftovers(self, collection: Collection) -> None:
         """Delete the temporary files of writers that were killed; Lance never looks at them again."""

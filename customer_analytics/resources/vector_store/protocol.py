@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -80,8 +80,18 @@ class VectorStore(Protocol):
     def upsert(self, collection: Collection, rows: pa.Table) -> int:
         """Insert or replace whole objects by id; the number written.
 
-        `rows.check_rows` looks at all of them before anything is sent, and refuses them whole.
+        `rows.check_rows` looks at all of them before anything is sent, and refuses them whole; so are
+        objects of another embedding model than the collection's, as distances between two models mean nothing.
         A failure on the way may leave some of them written; the same call again repairs that.
+        """
+        ...
+
+    def replace(self, collection: Collection, dimension: int, batches: Iterable[pa.Table]) -> int:
+        """Make the collection hold these objects alone, whatever it held, of whatever model or dimension; how many.
+
+        Ids are distinct over all batches. LanceDB does it in one commit: readers see the old or the new, and
+        a failure leaves the old. Weaviate can only drop and fill: meanwhile readers see a part of the new, never
+        both, and a failure leaves that part, which the same call again repairs.
         """
         ...
 

@@ -96,7 +96,7 @@ def check_rows(collection: Collection, dimension: int, rows: pa.Table) -> pa.Tab
 
     Refused: a missing or unknown column, another type (a time without a zone, a vector of float64), a
     vector of another length, with NaN or infinity, all zeros or not of unit length, an id that is no
-    UUID or stands twice, and NULL in a required property.
+    UUID or stands twice, two embedding models, and NULL in a required property.
     """
     wanted = schema_of(collection, dimension)
     name = collection.name
@@ -118,10 +118,22 @@ def check_rows(collection: Collection, dimension: int, rows: pa.Table) -> pa.Tab
         if pa.types.is_floating(field.type) and pc.all(pc.is_finite(values)).as_py() is False:  # pyright: ignore[reportAttributeAccessIssue]
             raise VectorStoreError(f"{field.name} for {name} holds NaN or infinity: give NULL instead.")
     checked = pa.table(arrays, schema=wanted)
+    models = pc.unique(checked.column(EMBEDDING_MODEL)).to_pylist()  # pyright: ignore[reportAttributeAccessIssue]
+    if len(models) > 1:
+        raise VectorStoreError(f"Rows for {name} mix the models {', '.join(sorted(models))}: embed all by one.")
     _check_ids(name, checked.column(ID))
     for start in range(0, checked.num_rows, _CHECK_ROWS):
         _check_vectors(name, checked.slice(start, _CHECK_ROWS))
     return checked
+
+
+def refuse_other_model(collection: Collection, checked: pa.Table, stored: str | None) -> None:
+    """Raise when the checked rows are by another model than `stored`, that of any object that is there already."""
+    if stored is not None and checked.num_rows and (model := checked.column(EMBEDDING_MODEL)[0].as_py()) != stored:
+        raise VectorStoreError(
+            f"{collection.name} is embedded by {stored} and these rows by {model}, which would mix: "
+            "embed them by the same model, or drop the collection first."
+        )
 
 
 def _column(collection: str, field: pa.Field, values: pa.ChunkedArray, dimension: int) -> pa.ChunkedArray:

@@ -175,8 +175,6 @@ def _replace(store: VectorStore, collection: Collection, dimension: int, batches
         with pq.ParquetWriter(path, schema) as writer:
             for batch in batches:
                 writer.write_table(rows.check_rows(collection, dimension, batch))
-        store.drop(collection)
-        store.ensure(collection, dimension)
         with pq.ParquetFile(path) as file:
-            for batch in file.iter_batches(1000):
-                store.upsert(collection, pa.Table.from_batches([batch]).cast(schema))
+            stored = (pa.Table.from_batches([batch]).cast(schema) for batch in file.iter_batches(1000))
+            store.replace(collection, dimension, stored)

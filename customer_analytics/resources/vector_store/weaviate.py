@@ -10,27 +10,24 @@ brute force, because its HNSW graph misses some neighbours.
 from __future__ import annotations
 
 import contextlib
-import re
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 import pyarrow as pa
 
 from customer_analytics.resources.vector_store import ranking
 from customer_analytics.resources.vector_store import rows as objects
-from customer_analytics.resources.vector_store.identity import content_hash
 from customer_analytics.resources.vector_store.protocol import Filter, In, VectorStoreError
+from customer_analytics.resources.vector_store.weaviate_connection import WeaviateConnection
 from customer_analytics.resources.vector_store.weaviate_filters import (
     everything,
     matches_nothing,
-    midnight,
     weaviate_filter,
 )
+from customer_analytics.resources.vector_store.weaviate_objects import asked, incoming, outgoing
 from customer_analytics.resources.vector_store.weaviate_schema import (
-    HASH_PREFIX,
     collection_config,
     dimension_of,
     inside,
@@ -40,7 +37,6 @@ from customer_analytics.tables import Collection
 
 if TYPE_CHECKING:
     import numpy as np
-    from weaviate import WeaviateClient
 
     from customer_analytics.settings import Settings
 
@@ -59,23 +55,8 @@ class WeaviateVectorStore:
     """The `VectorStore` on a Weaviate server. Nothing connects before the first call."""
 
     def __init__(self, url: str, grpc_url: str | None = None, api_key: str | None = None) -> None:
-        self.url = url
-        self.name = f"weaviate:{url}"
-        self._http = _address(url, "WEAVIATE_URL", {"http": 80, "https": 443})
-        secure = self._http[2]
-        self._grpc = (
-            _address(
-                grpc_url if "://" in grpc_url else f"{'https' if secure else 'http'}://{grpc_url}",
-                "WEAVIATE_GRPC_URL",
-                {"http": 50051, "https": 443},
-            )
-            if grpc_url
-            else (self._http[0], 50051, secure)
-        )
-        if self._http[:2] == self._grpc[:2]:
-            raise VectorStoreError("WEAVIATE_GRPC_URL must be another port than WEAVIATE_URL's: gRPC has its own.")
-        self._api_key = api_key
-        self._connection: WeaviateClient | None = None
+        self._connection = WeaviateConnection(url, grpc_url, api_key)
+        self.name = f"weaviate:{self._connection.url}"
         self._dimensions: dict[str, int] = {}
         self._counts: dict[str, tuple[float, int]] = {}
 
@@ -90,7 +71,7 @@ class WeaviateVectorStore:
         if not self.exists(collection):
             try:
                 with self._errors(collection):
-                    self._client().collections.create(**collection_config(collection, dimension))
+                    self._connection.client().collections.create(**collection_config(collection, dimension))
             except VectorStoreError:
                 # Another process may have made it in this moment; anything else is the error.
                 if not self.exists(collection):
@@ -103,7 +84,7 @@ class WeaviateVectorStore:
 
     def exists(self, collection: Collection) -> bool:
         with self._errors(collection):
-            return self._client().collections.exists(collection.name)
+            return self._connection.client().collections.exists(collection.name)
 
     def dimension(self, collection: Collection) -> int:
         return self._read_dimension(collection)
@@ -113,10 +94,12 @@ class WeaviateVectorStore:
         refuse_inexact(collection, checked)
         starts = range(0, checked.num_rows, _ROWS_PER_REQUEST)
         with self._errors(collection):
-            target = self._client().collections.use(collection.name)
+            if starts:
+                objects.refuse_other_model(collection, checked, self._model(collection))
+            target = self._connection.client().collections.use(collection.name)
 
             def write(start: int) -> None:
-                result = target.data.insert_many(_outgoing(collection, checked.slice(start, _ROWS_PER_REQUEST)))
+                result = target.data.insert_many(outgoing(collection, checked.slice(start, _ROWS_PER_REQUEST)))
                 if result.has_errors:
                     first = next(iter(result.errors.values()))
                     raise VectorStoreError(
@@ -131,6 +114,17 @@ class WeaviateVectorStore:
         self._counts.pop(collection.name, None)
         return checked.num_rows
 
+    def replace(self, collection: Collection, dimension: int, batches: Iterable[pa.Table]) -> int:
+        self.drop(collection)
+        self.ensure(collection, dimension)
+        return sum(self.upsert(collection, rows) for rows in batches)
+
+    def _model(self, collection: Collection) -> str | None:
+        """The model of any object: all are by the same one."""
+        target = self._connection.client().collections.use(collection.name)
+        found = target.query.fetch_objects(limit=1, return_properties=[inside(objects.EMBEDDING_MODEL)]).objects
+        return str(found[0].properties[inside(objects.EMBEDDING_MODEL)]) if found else None
+
     def delete(self, collection: Collection, ids: Sequence[str]) -> int:
         from weaviate.classes.query import Filter as By
 
@@ -138,7 +132,7 @@ class WeaviateVectorStore:
         distinct = list(dict.fromkeys(ids))
         deleted = 0
         with self._errors(collection):
-            data = self._client().collections.use(collection.name).data
+            data = self._connection.client().collections.use(collection.name).data
             for start in range(0, len(distinct), _IDS_PER_DELETE):
                 result = data.delete_many(where=By.by_id().contains_any(distinct[start : start + _IDS_PER_DELETE]))
                 if result.failed:
@@ -157,7 +151,7 @@ class WeaviateVectorStore:
         if matches_nothing(checked):
             return 0
         with self._errors(collection):
-            target = self._client().collections.use(collection.name)
+            target = self._connection.client().collections.use(collection.name)
             found = target.aggregate.over_all(filters=weaviate_filter(collection, checked), total_count=True)
         return found.total_count or 0
 
@@ -176,24 +170,24 @@ class WeaviateVectorStore:
         schema = objects.schema_of(collection, dimension)
         with self._errors(collection):
             for page in self._pages(collection, names, checked, min(batch_size, _ONE_PAGE)):
-                table = _incoming(collection, schema, page, names)
+                table = incoming(collection, schema, page, names)
                 yield from table.to_batches(max_chunksize=batch_size)
 
     def _pages(self, collection: Collection, names: list[str], where: Filter | None, size: int) -> Iterator[list[Any]]:
         """The objects, a page at a time, by Weaviate's cursor, which takes no filter: matches are asked for by id."""
         from weaviate.classes.query import Filter as By
 
-        target = self._client().collections.use(collection.name)
-        asked: dict[str, Any] = {"include_vector": objects.VECTOR in names, "return_properties": _asked(names)}
+        target = self._connection.client().collections.use(collection.name)
+        options: dict[str, Any] = {"include_vector": objects.VECTOR in names, "return_properties": asked(names)}
         if where is None:
             after = _START
-            while page := target.query.fetch_objects(limit=size, after=after, **asked).objects:
+            while page := target.query.fetch_objects(limit=size, after=after, **options).objects:
                 yield page
                 after = page[-1].uuid
             return
         if self.count(collection, where) <= _ONE_PAGE:
             if page := target.query.fetch_objects(
-                limit=_MOST_RESULTS, filters=weaviate_filter(collection, where), **asked
+                limit=_MOST_RESULTS, filters=weaviate_filter(collection, where), **options
             ).objects:
                 yield page
             return
@@ -201,7 +195,7 @@ class WeaviateVectorStore:
         while ids := target.query.fetch_objects(limit=size, after=after, return_properties=[]).objects:
             here = By.by_id().contains_any([o.uuid for o in ids])
             matching = here & weaviate_filter(collection, where)  # pyright: ignore[reportOperatorIssue]
-            if page := target.query.fetch_objects(limit=size, filters=matching, **asked).objects:
+            if page := target.query.fetch_objects(limit=size, filters=matching, **options).objects:
                 yield page
             after = ids[-1].uuid
 
@@ -219,8 +213,8 @@ class WeaviateVectorStore:
         values = query.tolist()
         by = self._exact(collection, objects.check_filter(collection, where))
 
-        def ask(target: Any, limit: int, asked: dict[str, Any]) -> Any:
-            return target.query.near_vector(values, limit=limit, filters=by, **asked)
+        def ask(target: Any, limit: int, options: dict[str, Any]) -> Any:
+            return target.query.near_vector(values, limit=limit, filters=by, **options)
 
         fetched = list(dict.fromkeys([objects.ID, objects.VECTOR, *names]))
         fetch = self._fetch(collection, dimension, k, where, fetched, ask)
@@ -260,9 +254,9 @@ class WeaviateVectorStore:
         metadata = MetadataQuery(score=True)
         text = [inside(collection.text)]
 
-        def ask(target: Any, limit: int, asked: dict[str, Any]) -> Any:
+        def ask(target: Any, limit: int, options: dict[str, Any]) -> Any:
             return target.query.bm25(
-                query, query_properties=text, limit=limit, filters=by, return_metadata=metadata, **asked
+                query, query_properties=text, limit=limit, filters=by, return_metadata=metadata, **options
             )
 
         fetched = list(dict.fromkeys([objects.ID, *names]))
@@ -283,13 +277,13 @@ class WeaviateVectorStore:
             raise VectorStoreError(f"Weaviate answers at most {_MOST_RESULTS} objects and k is {k}: use scan.")
         nothing = matches_nothing(where)
         schema = objects.schema_of(collection, dimension)
-        asked: dict[str, Any] = {"include_vector": objects.VECTOR in names, "return_properties": _asked(names)}
+        options: dict[str, Any] = {"include_vector": objects.VECTOR in names, "return_properties": asked(names)}
 
         def fetch(limit: int) -> pa.Table:
-            target = self._client().collections.use(collection.name)
-            found = [] if nothing else ask(target, min(limit, _MOST_RESULTS), asked).objects
+            target = self._connection.client().collections.use(collection.name)
+            found = [] if nothing else ask(target, min(limit, _MOST_RESULTS), options).objects
             scores = pa.array([o.metadata.score or 0.0 for o in found], pa.float64())
-            return _incoming(collection, schema, found, names).append_column("_score", scores)
+            return incoming(collection, schema, found, names).append_column("_score", scores)
 
         return fetch
 
@@ -300,12 +294,12 @@ class WeaviateVectorStore:
         self._dimensions.pop(collection.name, None)
         self._counts.pop(collection.name, None)
         with self._errors(collection):
-            self._client().collections.delete(collection.name)
+            self._connection.client().collections.delete(collection.name)
 
     def backup(self, backup_id: str, collections: Sequence[Collection], backend: str = "filesystem") -> None:
         """Weaviate's own backup, on the server's `backend` (filesystem, s3, gcs, azure); waits for its end."""
-        with self._errors(None):
-            self._client().backup.create(
+        with self._connection.errors(None):
+            self._connection.client().backup.create(
                 backup_id=backup_id,
                 backend=backend,  # pyright: ignore[reportArgumentType]
                 include_collections=[c.name for c in collections],
@@ -321,8 +315,8 @@ class WeaviateVectorStore:
             raise VectorStoreError(f"Weaviate restores no collection that exists: drop {', '.join(there)} first.")
         self._dimensions.clear()
         self._counts.clear()
-        with self._errors(None):
-            result = self._client().backup.restore(
+        with self._connection.errors(None):
+            result = self._connection.client().backup.restore(
                 backup_id=backup_id,
                 backend=backend,  # pyright: ignore[reportArgumentType]
                 wait_for_completion=True,
@@ -330,22 +324,18 @@ class WeaviateVectorStore:
         return list(result.collections)
 
     def close(self) -> None:
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
+        self._connection.close()
 
-    def _client(self) -> WeaviateClient:
-        if self._connection is None:
-            import weaviate
-            from weaviate.classes.init import AdditionalConfig, Auth, Timeout
-
-            self._connection = weaviate.connect_to_custom(
-                *self._http,
-                *self._grpc,
-                auth_credentials=Auth.api_key(self._api_key) if self._api_key else None,
-                additional_config=AdditionalConfig(timeout=Timeout(init=5, query=60, insert=120)),
-            )
-        return self._connection
+    @contextlib.contextmanager
+    def _errors(self, collection: Collection) -> Iterator[None]:
+        """As the connection's; what was known of a collection that may have changed is forgotten."""
+        try:
+            with self._connection.errors(collection):
+                yield
+        except VectorStoreError:
+            self._dimensions.pop(collection.name, None)
+            self._counts.pop(collection.name, None)
+            raise
 
     def _known_dimension(self, collection: Collection) -> int:
         return self._dimensions.get(collection.name) or self._read_dimension(collection)
@@ -353,102 +343,6 @@ class WeaviateVectorStore:
     def _read_dimension(self, collection: Collection) -> int:
         self._dimensions.pop(collection.name, None)
         with self._errors(collection):
-            config = self._client().collections.use(collection.name).config.get()
+            config = self._connection.client().collections.use(collection.name).config.get()
         self._dimensions[collection.name] = dimension_of(collection, config)
         return self._dimensions[collection.name]
-
-    @contextlib.contextmanager
-    def _errors(self, collection: Collection | None) -> Iterator[None]:
-        """Weaviate's, gRPC's and the network's errors as one kind, in a sentence with the remedy."""
-        try:
-            yield
-        except VectorStoreError:
-            raise
-        except Exception as error:
-            if not _is_weaviate(error):
-                raise
-            raise VectorStoreError(self._sentence(collection, error)) from error
-
-    def _sentence(self, collection: Collection | None, error: Exception) -> str:
-        from weaviate.exceptions import WeaviateClosedClientError
-
-        text = " ".join(str(getattr(error, "message", error)).split())
-        lower = text.lower()
-        what = f" on {collection.name}" if collection else ""
-        if re.search(r"\b40[13]\b|unauthenticated|unauthorized|permission_?denied|forbidden|anonymous access", lower):
-            return f"Weaviate at {self.url} refused the key: check WEAVIATE_API_KEY."
-        missing = r"could not find class|class not found|not found in schema|\b404\b|not present in schema"
-        if collection and re.search(missing, lower):
-            self._dimensions.pop(collection.name, None)
-            return f"The collection {collection.name} is not there: materialise it, or restore a snapshot of it."
-        if isinstance(error, WeaviateClosedClientError):
-            self._connection = None
-        if re.search(r"connect|unavailable|grpc health|refused|timed? ?out|deadline|reset|eof|disconnected", lower):
-            return (
-                f"Weaviate at {self.url} does not answer{what}: start it, or correct WEAVIATE_URL and "
-                f"WEAVIATE_GRPC_URL ({self._grpc[0]}:{self._grpc[1]})."
-            )
-        return f"Weaviate failed{what}: {text[:500]}"
-
-
-def _is_weaviate(error: Exception) -> bool:
-    import grpc
-    import httpx
-    from weaviate.exceptions import WeaviateBaseError
-
-    return isinstance(error, (WeaviateBaseError, grpc.RpcError, httpx.HTTPError, OSError))
-
-
-def _address(url: str, setting: str, ports: dict[str, int]) -> tuple[str, int, bool]:
-    parts = urlsplit(url)
-    try:
-        port = parts.port
-    except ValueError:
-        port = -1
-    if parts.scheme not in ports or not parts.hostname or port == -1:
-        raise VectorStoreError(f"{setting} must be like http://host:port or https://host.")
-    return parts.hostname, port or ports[parts.scheme], parts.scheme == "https"
-
-
-def _asked(names: Sequence[str]) -> list[str]:
-    return [inside(n) for n in names if n not in (objects.ID, objects.VECTOR)]
-
-
-def _outgoing(collection: Collection, rows: pa.Table) -> list[Any]:
-    """Rows as Weaviate's objects, whole: a property left out would become null."""
-    from weaviate.classes.data import DataObject
-
-    vectors = objects.matrix_of(rows).tolist()
-    ids = rows.column(objects.ID).to_pylist()
-    columns: dict[str, list[Any]] = {}
-    for name in rows.schema.names:
-        if name in (objects.ID, objects.VECTOR):
-            continue
-        values = rows.column(name).to_pylist()
-        if pa.types.is_date32(rows.schema.field(name).type):
-            values = [midnight(v) for v in values]
-        columns[inside(name)] = values
-        if name not in objects.OWN and pa.types.is_string(rows.schema.field(name).type):
-            columns[HASH_PREFIX + inside(name)] = [None if v is None else content_hash(v) for v in values]
-    names = list(columns)
-    return [
-        DataObject(properties=dict(zip(names, values, strict=True)), uuid=id_, vector=vector)
-        for id_, vector, values in zip(ids, vectors, zip(*columns.values(), strict=True), strict=True)
-    ]
-
-
-def _incoming(collection: Collection, schema: pa.Schema, found: Sequence[Any], names: Sequence[str]) -> pa.Table:
-    """Weaviate's objects as rows, under the names and in the types of the collection."""
-    arrays: list[pa.Array] = []
-    for name in names:
-        type_ = schema.field(name).type
-        if name == objects.ID:
-            values: list[Any] = [str(o.uuid) for o in found]
-        elif name == objects.VECTOR:
-            values = [o.vector["default"] for o in found]
-        else:
-            values = [o.properties.get(inside(name)) for o in found]
-            if pa.types.is_date32(type_):
-                values = [None if v is None else v.date() for v in values]
-        arrays.append(pa.array(values, type_))
-    return pa.Table.from_arrays(arrays, schema=pa.schema([schema.field(n) for n in names]))

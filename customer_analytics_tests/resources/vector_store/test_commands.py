@@ -62,6 +62,30 @@ def test_a_restore_that_cannot_be_whole_changes_nothing(tmp_path: Path) -> None:
     assert store.count(COMMENT_TRAINING) == 2
 
 
+def test_a_snapshot_goes_to_any_file_system(tmp_path: Path) -> None:
+    import fsspec
+
+    fill()
+    assert vectors("snapshot", "memory://snapshots/today") == (0, "CommentTraining: 2 objects\n")
+    assert fsspec.filesystem("memory").ls("/snapshots/today", detail=False) == [
+        "/snapshots/today/CommentTraining.parquet"
+    ]
+    assert vectors("restore", "memory://snapshots/today", "--replace") == (0, "CommentTraining: 2 objects\n")
+    fsspec.filesystem("memory").rm("/snapshots", recursive=True)
+    assert vectors("snapshot", f"file://{tmp_path}/as uri") == (0, "CommentTraining: 2 objects\n")
+    assert (tmp_path / "as uri" / "CommentTraining.parquet").is_file()
+
+
+def test_a_place_that_cannot_be_written_or_read_is_named(tmp_path: Path) -> None:
+    fill()
+    (tmp_path / "file").write_text("x")
+    for place, words in ((str(tmp_path / "file"), "cannot be written"), ("nosuch://a", "cannot be reached")):
+        code, said = vectors("snapshot", place)
+        assert (code, words in said) == (1, True), said
+    code, said = vectors("restore", "nosuch://user:secret@a")
+    assert (code, "cannot be reached" in said, "secret" in said) == (1, True, False), said
+
+
 def test_lancedb_has_no_backup_of_its_own() -> None:
     fill()
     code, said = vectors("backup", "x")
