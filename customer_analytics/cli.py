@@ -129,13 +129,16 @@ def backup(out: Annotated[Path, typer.Argument(help="A new folder, best on anoth
 
 
 @app.command()
-def restore(source: Annotated[Path, typer.Argument(help="A folder that backup has written")]) -> None:
-    """Bring a backup back into an empty home folder."""
+def restore(
+    source: Annotated[Path, typer.Argument(help="A folder that backup has written")],
+    yes: Annotated[bool, typer.Option("--yes", help="Replace what the home folder holds")] = False,
+) -> None:
+    """Bring a backup back into an empty home folder, or over one that may go."""
     settings = load_settings()
     with one_sentence_errors():
         from customer_analytics.home_backup import restore as bring_back
 
-        _say_bytes(bring_back(settings, source))
+        _say_bytes(bring_back(settings, source, yes))
 
 
 def _say_bytes(parts: dict[str, int]) -> None:

@@ -4,6 +4,8 @@
   what a power cut would leave, which it recovers from when it starts: everything committed, nothing else.
 - Vectors are written as a snapshot (Parquet), which reads one version of each collection.
 - SQLite files (Dagster's runs, caches) are copied by SQLite's own backup.
+- Dagster's records go first: what a run builds meanwhile is newer than they say, and the next run looks at it again.
+  The other way round, they would claim what the copied warehouse does not hold.
 `manifest.json` is written last: a folder without it is no backup.
 """
 
@@ -22,6 +24,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from customer_analytics.embedded_data import PARTS, remove
 from customer_analytics.local_snowflake import lifecycle
 
 if TYPE_CHECKING:
@@ -47,36 +50,64 @@ def backup(settings: Settings, out: Path) -> dict[str, int]:
     if not settings.home.is_dir():
         raise BackupError(f"There is nothing at {settings.home} yet")
     out.mkdir(parents=True, exist_ok=True, mode=0o700)
-    parts: dict[str, int] = {}
+    parts = {"dagster": _copy(settings.home / "dagster", out / "dagster")}
     with _frozen(settings.home / "warehouse"):
         parts["warehouse"] = _copy(settings.home / "warehouse", out / "warehouse")
-    for part in COPIED:
-        parts[part] = _copy(settings.home / part, out / part)
+    parts |= {part: _copy(settings.home / part, out / part) for part in ("sample", "cache")}
     parts["vectors"] = _snapshot_of_vectors(settings, out / "vectors")
     manifest = {"format": FORMAT, "made_at": dt.datetime.now(dt.UTC).isoformat(), "bytes": parts}
     (out / "manifest.json").write_text(json.dumps(manifest, indent=2))
     return parts
 
 
-def restore(settings: Settings, source: Path) -> dict[str, int]:
-    """Bring a backup back into a home folder that holds no data yet; bytes by part."""
+def restore(settings: Settings, source: Path, replace: bool = False) -> dict[str, int]:
+    """Bring a backup back into a home folder that holds no data yet; bytes by part.
+
+    With `replace`, what the folder holds is removed first. Runs that the backup saw in progress count as failed.
+    """
     try:
         manifest: dict[str, Any] = json.loads((source / "manifest.json").read_text())
     except (OSError, ValueError) as error:
         raise BackupError(f"{source} is no whole backup: it has no readable manifest.json") from error
     if manifest.get("format") != FORMAT:
         raise BackupError(f"{source} is a backup of format {manifest.get('format')}, and this version reads {FORMAT}")
-    for part in ("warehouse", "vectors", *COPIED):
-        if (settings.home / part).exists() and any((settings.home / part).iterdir()):
+    for part, size in manifest.get("bytes", {}).items():
+        if _size(source / part) != size:
+            raise BackupError(f"{source} is damaged: {part} has {_size(source / part)} bytes, and had {size}")
+    for part in PARTS:
+        if (settings.home / part).exists() and any((settings.home / part).iterdir()) and part != "logs" and not replace:
             raise BackupError(
-                f"{settings.home} holds data ({part}): `customer-analytics reset`, or set CUSTOMER_ANALYTICS_HOME"
+                f"{settings.home} holds data ({part}): name an empty folder with CUSTOMER_ANALYTICS_HOME, "
+                "or say --yes to replace what is there"
             )
+    if replace and settings.home.exists():
+        remove(settings)
     settings.home.mkdir(parents=True, exist_ok=True)
     parts = {part: _copy(source / part, settings.home / part) for part in ("warehouse", *COPIED)}
     if (settings.home / "warehouse").is_dir():
         (settings.home / "warehouse").chmod(0o700)
     parts["vectors"] = _restore_vectors(settings, source / "vectors")
+    _end_unfinished_runs(settings)
     return parts
+
+
+def _size(folder: Path) -> int:
+    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+
+
+def _end_unfinished_runs(settings: Settings) -> None:
+    """Their processes are not here: left as they are, they would hold their place in the queue."""
+    if settings.dagster_postgres_url or not (settings.home / "dagster").is_dir():
+        return
+    import dagster as dg
+    from dagster._core.storage.dagster_run import FINISHED_STATUSES
+
+    from customer_analytics.dagster_home import instance
+
+    unfinished = [s for s in dg.DagsterRunStatus if s not in FINISHED_STATUSES]
+    with instance(settings) as storage:
+        for run in storage.get_runs(dg.RunsFilter(statuses=unfinished)):
+            storage.report_run_failed(run, "It was in progress when the backup was made, and has ended with it.")
 
 
 @contextmanager

@@ -7,14 +7,18 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+import dagster as dg
 import pytest
 from typer.testing import CliRunner
 
+from customer_analytics import home_backup
 from customer_analytics.cli import app
+from customer_analytics.dagster_home import instance
 from customer_analytics.home_backup import BackupError, backup, restore
 from customer_analytics.local_snowflake import lifecycle
 from customer_analytics.resources.warehouse import Warehouse, warehouse_from
 from customer_analytics.settings import Settings
+from customer_analytics_tests.contract.vectors import DIMENSION, MODEL, embed
 
 
 @pytest.fixture
@@ -97,6 +101,117 @@ def test_an_unfinished_backup_and_a_home_with_data_are_refused(home: Path, tmp_p
     (home / "cache" / "something").touch()
     with pytest.raises(BackupError, match="holds data"):
         restore(settings(home), tmp_path / "whole")
+
+
+def test_a_home_with_data_is_replaced_when_asked_and_only_then(home: Path, tmp_path: Path) -> None:
+    (home / "cache").mkdir(parents=True)
+    (home / "cache" / "kept").write_text("from the backup")
+    (home / "mine.txt").write_text("not this project's")
+    backup(settings(home), tmp_path / "whole")
+    (home / "cache" / "newer").touch()
+    with pytest.raises(BackupError, match="--yes"):
+        restore(settings(home), tmp_path / "whole")
+    assert (home / "cache" / "newer").exists()
+    restore(settings(home), tmp_path / "whole", replace=True)
+    assert [f.name for f in (home / "cache").iterdir()] == ["kept"]
+    assert (home / "mine.txt").exists()
+
+
+def test_a_backup_that_lost_something_is_refused_before_anything_is_removed(home: Path, tmp_path: Path) -> None:
+    (home / "cache").mkdir(parents=True)
+    (home / "cache" / "kept").write_text("from the backup")
+    backup(settings(home), tmp_path / "whole")
+    (tmp_path / "whole" / "cache" / "kept").write_text("cut")
+    with pytest.raises(BackupError, match="damaged"):
+        restore(settings(home), tmp_path / "whole", replace=True)
+    assert (home / "cache" / "kept").read_text() == "from the backup"
+
+
+def test_a_run_in_progress_is_failed_in_the_restored_home_and_goes_on_in_the_other(home: Path, tmp_path: Path) -> None:
+    with instance(settings(home)) as storage:
+        run = dg.DagsterRun(job_name="everything", status=dg.DagsterRunStatus.STARTED)
+        storage.add_run(run)
+    backup(settings(home), tmp_path / "backup")
+    restore(settings(tmp_path / "other"), tmp_path / "backup")
+    found = {}
+    for name in ("home", "other"):
+        with instance(settings(tmp_path / name)) as storage:
+            found[name] = storage.get_run_by_id(run.run_id)
+    assert found["home"] is not None
+    assert found["other"] is not None
+    assert found["home"].status is dg.DagsterRunStatus.STARTED
+    assert found["other"].status is dg.DagsterRunStatus.FAILURE
+
+
+def test_dagsters_records_are_never_newer_than_what_they_speak_of(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for part in ("warehouse", "dagster", "cache", "sample"):
+        (home / part).mkdir(parents=True)
+    order: list[str] = []
+    copy = home_backup._copy
+    monkeypatch.setattr(home_backup, "_copy", lambda s, t: (order.append(s.name), copy(s, t))[1])
+    backup(settings(home), tmp_path / "backup")
+    assert order[0] == "dagster"
+
+
+def test_collections_and_models_come_back_while_both_are_written(home: Path, tmp_path: Path) -> None:
+    """Objects are added and a model is logged all through the backup; what comes back is whole, and loads."""
+    import numpy as np
+    import pandas as pd
+    import pyarrow as pa
+    from sklearn.linear_model import LogisticRegression
+
+    from customer_analytics.resources.model_registry import model_registry_from
+    from customer_analytics.resources.vector_store import sync, vector_store_from
+    from customer_analytics.tables import COLLECTIONS
+
+    collection = next(c for c in COLLECTIONS if c.name == "CommentTraining")
+    features = pd.DataFrame(np.random.default_rng(0).normal(size=(40, 2)), columns=["A", "B"])
+    model = LogisticRegression().fit(features, features["A"] > 0)
+
+    def log(number: int) -> None:
+        registry = model_registry_from(settings(home), warehouse_from(settings(home)))
+        given = {"metrics": {"auc": 0.9}, "data_hash": f"h{number}", "code_version": "1"}
+        registry.log("TOY", model, sample_input=features.head(2), **given)
+
+    def add(count: int) -> None:
+        store = vector_store_from(settings(home))
+        rows = pa.table({"review_text": [f"text {n}" for n in range(count)], "label": ["0"] * count})
+        sync(store, collection, rows, embed, model=MODEL, dimension=DIMENSION)
+        store.close()
+
+    log(0)
+    add(20)
+    stop, failures = threading.Event(), []
+
+    def write() -> None:
+        try:
+            for number in range(1, 50):
+                if stop.is_set():
+                    return
+                add(20 + number)
+                log(number)
+        except Exception as error:  # noqa: BLE001 - any is a failure of the promise
+            failures.append(error)
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    backup(settings(home), tmp_path / "backup")
+    stop.set()
+    writer.join(120)
+    assert not failures
+    other = settings(tmp_path / "other")
+    restore(other, tmp_path / "backup")
+    store = vector_store_from(other)
+    registry = model_registry_from(other, warehouse_from(other))
+    assert store.count(collection) >= 20
+    assert len(set(store.ids(collection))) == store.count(collection)
+    versions = registry.versions("TOY")
+    assert versions
+    for version in versions:
+        assert list(registry.load("TOY", version.version).predict(features)) == list(model.predict(features))
+    store.close()
 
 
 def test_the_command_says_why_in_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
