@@ -14,6 +14,8 @@ from typing import IO, Any
 from customer_analytics.sources import SourceError
 
 FORMATS = ("csv", "parquet")
+_COMPRESSED = ("gz", "zip", "bz2", "xz", "zst")
+_OTHER_FORMATS = ("tsv", "txt", "xlsx", "xls", "json", "jsonl", "ndjson", "avro", "orc", "feather")
 _BLOCK_BYTES = 4 * 1024 * 1024
 _MAGIC = b"PAR1"
 _BYTE_ORDER_MARKS = {
@@ -73,8 +75,11 @@ def find(uri: str, name: str) -> SourceFile | None:
         if _protocol(filesystem) in ("http", "https"):  # a web server need not list its folders
             found = [p for w in sorted(wanted) if filesystem.exists(p := f"{root.rstrip('/')}/{w}")]
         else:
-            paths = [entry["name"] for entry in filesystem.ls(root, detail=True) if entry["type"] != "directory"]
+            entries = filesystem.ls(root, detail=True)
+            paths = [entry["name"] for entry in entries if entry["type"] != "directory"]
             found = sorted(p for p in paths if PurePosixPath(p.replace("\\", "/")).name.lower() in wanted)
+            if not found:
+                _refuse_what_looks_like_it(entries, name, shown)
     except FileNotFoundError as error:
         raise SourceError(
             f"SOURCE_URI {shown} is not there: set SOURCE_URI to the folder of the source files"
@@ -86,6 +91,21 @@ def find(uri: str, name: str) -> SourceFile | None:
         names = " and ".join(PurePosixPath(p).name for p in found)
         raise SourceError(f"{shown} has both {names}: remove the one that is out of date")
     return SourceFile(filesystem, found[0], f"{shown}/{PurePosixPath(found[0]).name}") if found else None
+
+
+def _refuse_what_looks_like_it(entries: list[dict[str, Any]], name: str, shown: str) -> None:
+    """`SourceError` where the data is there in a form that is not read: else its table would just be empty."""
+    packed = {f"{name}.{f}.{c}" for f in FORMATS for c in _COMPRESSED} | {f"{name}.{c}" for c in _COMPRESSED}
+    other = {f"{name}.{f}" for f in _OTHER_FORMATS}
+    for entry in entries:
+        base = PurePosixPath(entry["name"].replace("\\", "/")).name
+        if entry["type"] == "directory":
+            if base.lower() in {f"{name}.{f}" for f in FORMATS}:
+                raise SourceError(f"{shown}/{base} is a folder: write {name} as one file, {name}.csv or {name}.parquet")
+        elif base.lower() in packed:
+            raise SourceError(f"{shown}/{base} is compressed: unpack it (Parquet is compressed by itself)")
+        elif base.lower() in other:
+            raise SourceError(f"{shown}/{base} is not read: write it as {name}.csv or {name}.parquet")
 
 
 def _protocol(filesystem: Any) -> str:

@@ -112,7 +112,7 @@ def _absent(settings: Settings, table: Table, last: LastLoad | None, held: int |
     if held is not None and (held > 0 or (last and last.data_version != ABSENT)):
         raise SourceError(
             f"{shown} has no {name}.csv or {name}.parquet any more, and {table.name} keeps its {held} rows: "
-            f"put the file back, or drop the table to go on without it"
+            f"put the file back, or go on without it by customer-analytics sql 'DROP TABLE {table.name}'"
         )
     shutil.rmtree(work, ignore_errors=True)
     metadata = {"source": f"{shown}/{name} (not there)", "rejected_rows": 0, "reloaded": True}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import uuid
 from typing import TYPE_CHECKING, Any
 
@@ -36,16 +37,23 @@ def ensure_rejected_table(session: Session) -> None:
             continue  # another source made it at this moment
 
 
-def replace_rejected(session: Session, table_name: str, rejected: pa.Table) -> None:
+def replace_rejected(session: Session, table_name: str, rejected: pa.Table | pa.RecordBatchReader) -> None:
     """Replace the rows of `table_name` in STG_REJECTED by `rejected` (its columns, in order), in one transaction.
 
+    A reader is streamed: a file of nothing but bad rows needs no more memory than a good one.
     Sources that do so at once do not meet: each deletes and inserts its own rows alone.
     """
+    import pyarrow as pa
+
     ensure_rejected_table(session)
-    if rejected.num_rows == 0 and count_rejected(session, table_name) == 0:
+    reader = rejected.to_reader() if isinstance(rejected, pa.Table) else rejected
+    first = next((batch for batch in reader if batch.num_rows), None)
+    if first is None and count_rejected(session, table_name) == 0:
         return
     names = ", ".join(f'"{c.name.upper()}"' for c in STG_REJECTED.columns)
-    staged = _staged(session, rejected) if rejected.num_rows else None
+    staged = None
+    if first is not None:
+        staged = _staged(session, pa.RecordBatchReader.from_batches(reader.schema, itertools.chain([first], reader)))
     try:
         session.sql("BEGIN TRANSACTION").collect()
         session.sql(f"DELETE FROM {STG_REJECTED.name} WHERE TABLE_NAME = ?", params=[table_name]).collect()
@@ -60,7 +68,7 @@ def replace_rejected(session: Session, table_name: str, rejected: pa.Table) -> N
             session.sql(f"DROP TABLE IF EXISTS {staged}").collect()
 
 
-def _staged(session: Session, rejected: pa.Table) -> str:
+def _staged(session: Session, rejected: pa.RecordBatchReader) -> str:
     """The rows in a temporary table, uploaded before the transaction: it must be short, and hold no DDL."""
     name = f"STG_REJECTED_{uuid.uuid4().hex.upper()}"
     database, schema = session.get_current_database(), session.get_current_schema()

@@ -21,6 +21,7 @@ PARSER_VERSION = "1"
 """Part of each data version: raise it when the same file would give other rows."""
 MEMORY_LIMIT = "400MB"
 _BATCH_ROWS, _BATCH_CHARACTERS = 20_000, 8_000_000
+_BATCH_BYTES = 32 * 1024 * 1024
 _LONGEST_ROW_TEXT = 4_000_000  # characters, at most 16 MB of UTF-8
 _Q = '"'
 
@@ -43,7 +44,9 @@ class StagedSource:
         import pyarrow as pa
 
         columns = ", ".join(f'v{i} AS "{c.name.upper()}"' for i, c in enumerate(self.table.columns))
-        reader = self.connection.sql(f"SELECT {columns} FROM checked WHERE reason IS NULL").to_arrow_reader(50_000)
+        reader = self.connection.sql(f"SELECT {columns} FROM checked WHERE reason IS NULL").to_arrow_reader(
+            self._rows_at_once
+        )
 
         def batches() -> Iterator[pa.RecordBatch]:
             try:
@@ -53,8 +56,14 @@ class StagedSource:
 
         return pa.RecordBatchReader.from_batches(reader.schema, batches())
 
-    def rejected(self, loaded_at: dt.datetime) -> pa.Table:
-        """The rows of STG_REJECTED, in order of line."""
+    @property
+    def _rows_at_once(self) -> int:
+        """Rows in one batch: about _BATCH_BYTES, however long the texts are."""
+        mean = self.file.size / max(self.row_count + self.rejected_count, 1)
+        return int(min(50_000, max(1, _BATCH_BYTES / max(mean, 1))))
+
+    def rejected(self, loaded_at: dt.datetime) -> pa.RecordBatchReader:
+        """The rows of STG_REJECTED, in order of line; read them before `rows`."""
         columns = [
             f"{rules.literal(self.file.source.name)} AS source_file",
             "CAST(line AS BIGINT) AS line",
@@ -63,9 +72,9 @@ class StagedSource:
             f"left(text, {_LONGEST_ROW_TEXT}) AS row_text",
             f"TIMESTAMP '{loaded_at:%Y-%m-%d %H:%M:%S}' AS loaded_at",
         ]
-        names = [c.name for c in STG_REJECTED.columns]
-        table = self.connection.sql(f"SELECT {', '.join(columns)} FROM rejects ORDER BY line").to_arrow_table()
-        return table.select(names).rename_columns([n.upper() for n in names])
+        upper = ", ".join(f'{c.name} AS "{c.name.upper()}"' for c in STG_REJECTED.columns)
+        query = f"SELECT {upper} FROM (SELECT {', '.join(columns)} FROM rejects) ORDER BY line"
+        return self.connection.sql(query).to_arrow_reader(self._rows_at_once)
 
     def close(self) -> None:
         from customer_analytics.sources.files import discard

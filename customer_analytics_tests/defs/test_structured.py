@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
+from customer_analytics import pipeline
 from customer_analytics.defs.customers import tables as customers
 from customer_analytics.defs.marketing import tables as marketing
 from customer_analytics.defs.revenue import tables as revenue
@@ -32,9 +34,9 @@ class Shop:
     warehouse: Any
     instance: dg.DagsterInstance
 
-    def run(self, *keys: str, **options: Any) -> dg.ExecuteInProcessResult:
-        settings = Settings(source_uri=str(self.folder), as_of=dt.date(2026, 11, 23), **options)  # type: ignore[call-arg]
-        definitions = dg.Definitions(
+    def definitions(self, as_of: dt.date = dt.date(2026, 11, 23), **options: Any) -> dg.Definitions:
+        settings = Settings(source_uri=str(self.folder), as_of=as_of, **options)  # type: ignore[call-arg]
+        return dg.Definitions(
             assets=dg.load_assets_from_modules(MODULES),
             asset_checks=dg.load_asset_checks_from_modules(MODULES),
             resources={
@@ -43,10 +45,20 @@ class Shop:
                 "io_manager": SnowparkIOManager(self.warehouse, schema=self.warehouse.schema),
             },
         )
+
+    def run(self, *keys: str, **options: Any) -> dg.ExecuteInProcessResult:
+        definitions = self.definitions(**options)
         selection = dg.AssetSelection.assets(*keys) if keys else dg.AssetSelection.all()
         job = dg.define_asset_job("job", selection)
         resolved = dg.Definitions.merge(definitions, dg.Definitions(jobs=[job])).resolve_job_def("job")
         return resolved.execute_in_process(instance=self.instance, raise_on_error=False)
+
+    def stale(self, **options: Any) -> set[str]:
+        """What has to be built anew once the sources have been looked at."""
+        definitions = self.definitions(**options)
+        roots = {key.to_user_string() for key in pipeline.roots(definitions)}
+        assert self.run(*roots, **options).success
+        return {key.to_user_string() for key in pipeline.stale_assets(definitions, self.instance)}
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
         return [tuple(row) for row in self.warehouse.session().sql(query).collect()]
@@ -231,3 +243,60 @@ def test_orphans_and_unknown_methods_warn_and_never_block(shop: Shop, customers_
         0,
         2,
     )
+
+
+def a_small_business(folder: Path) -> None:
+    from customer_analytics_tests.end_to_end.hostile import Business
+
+    Business(seed=11, customers=12, hostility=0).write_csv(folder)
+
+
+def test_only_new_content_and_a_new_month_make_what_follows_stale(shop: Shop) -> None:
+    a_small_business(shop.folder)
+    assert shop.run().success
+    assert shop.stale() == set()
+    orders = shop.folder / "orders.csv"
+    content = orders.read_bytes()
+    orders.unlink()
+    orders.write_bytes(content)
+    os.utime(orders, (0, 0))  # another file, another time, the same content
+    assert shop.stale() == set()
+    orders.write_bytes(content.replace(b"placed", b"shipped"))
+    assert shop.stale() == {"ORDERS", "CUSTOMERS"}
+    orders.write_bytes(content)
+    assert shop.stale() == set()  # ORDERS was built from just this
+    assert shop.stale(as_of=dt.date(2026, 11, 24)) == set()  # the same month is the present one
+    by_month = {"CUSTOMER_REVENUE_BY_MONTH", "CUSTOMER_CHURN_MONTH", "MRR"}
+    assert shop.stale(as_of=dt.date(2026, 12, 1)) == by_month
+    assert shop.run(*by_month, as_of=dt.date(2026, 12, 1)).success
+    assert shop.stale(as_of=dt.date(2026, 12, 31)) == set()
+
+
+def test_running_twice_changes_nothing(shop: Shop) -> None:
+    a_small_business(shop.folder)
+    tables = ["CUSTOMERS", "ORDERS", "CUSTOMER_REVENUE_BY_MONTH", "CUSTOMER_CHURN_MONTH", "MRR"]
+    tables += ["ATTRIBUTION_TOUCHES", "CPA_AND_ROAS", *(t.name for t in SOURCES if t.name != "STG_REJECTED")]
+    contents = []
+    for _ in range(2):
+        assert shop.run().success
+        contents.append({t: sorted(shop.rows(f"SELECT * FROM {t}"), key=repr) for t in tables})
+        for table in tables[7:]:
+            shop.rows(f"DELETE FROM {table}")  # so that the second run loads each again
+    assert contents[0] == contents[1]
+    assert all(contents[0][t] for t in tables[:7])
+
+
+def test_a_spend_of_zero_is_no_division(shop: Shop) -> None:
+    (shop.folder / "ad_spend.csv").write_text(
+        "date_day,utm_source,utm_medium,utm_campaign,spend\n2020-02-01,a,,,0\n2020-02-02,a,,,0.00\n2020-02-02,b,,,5\n"
+    )
+    (shop.folder / "sessions.csv").write_text(
+        "session_id,customer_id,started_at,ended_at,utm_source,utm_medium,utm_campaign\n1,1,2020-02-03,,a\n"
+    )
+    (shop.folder / "customer_conversions.csv").write_text("customer_id,converted_at,revenue\n1,2020-02-03,7\n")
+    assert shop.run().success
+    columns = "UTM_SOURCE, ATTRIBUTION_REVENUE, TOTAL_SPEND, COST_PER_ACQUISITION, RETURN_ON_ADVERTISING_SPEND"
+    assert shop.rows(f"SELECT {columns} FROM CPA_AND_ROAS ORDER BY 1") == [
+        ("a", 7, 0, None, None),
+        ("b", None, 5, None, None),
+    ]

@@ -41,7 +41,7 @@ def read_source(folder: Path, table: Table) -> Read:
     with tempfile.TemporaryDirectory() as work:
         fetched = files.fetch(source, Path(work))
         staged = staging.stage(fetched, table, Path(work))
-        rejected = staged.rejected(dt.datetime(2026, 11, 23)).to_pylist()
+        rejected = staged.rejected(dt.datetime(2026, 11, 23)).read_all().to_pylist()
         unknown = staged.extra_columns
         table_rows = staged.rows().read_all()
     assert table_rows.column_names == [c.name.upper() for c in table.columns]

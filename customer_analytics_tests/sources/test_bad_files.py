@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import functools
+import http.server
 import random
+import threading
 from pathlib import Path
 
 import pyarrow as pa
@@ -101,14 +104,58 @@ def test_header_only_is_an_empty_table(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("uri", ["memory", "file"])
 def test_any_fsspec_address(tmp_path: Path, uri: str) -> None:
-    import fsspec
+    from fsspec.core import url_to_fs
 
     address = "memory://shop/in" if uri == "memory" else f"file://{tmp_path}"
-    with fsspec.open(f"{address}/CUSTOMERS.csv", "w") as file:
-        file.write(GOOD)
+    filesystem, folder = url_to_fs(address)
+    filesystem.pipe_file(f"{folder}/CUSTOMERS.csv", GOOD.encode())
     source = files.find(address, "customers")
     assert source is not None
     fetched = files.fetch(source, tmp_path)
     assert fetched.path.read_text() == GOOD
     if uri == "file":
         assert read_source(tmp_path, STG_CUSTOMERS).rows == [(1, "Ann", "B.")]
+
+
+@pytest.mark.parametrize(
+    ("there", "said"),
+    [
+        ("customers.csv.gz", "is compressed: unpack it"),
+        ("CUSTOMERS.zip", "is compressed: unpack it"),
+        ("customers.xlsx", "is not read: write it as customers.csv or customers.parquet"),
+        ("customers.parquet/part-0.parquet", "customers.parquet is a folder: write customers as one file"),
+    ],
+)
+def test_data_in_another_form_is_no_missing_source(tmp_path: Path, there: str, said: str) -> None:
+    (tmp_path / there).parent.mkdir(exist_ok=True)
+    (tmp_path / there).write_bytes(b"x")
+    with pytest.raises(SourceError, match=said):
+        files.find(str(tmp_path), "customers")
+    assert files.find(str(tmp_path), "orders") is None
+
+
+def test_a_web_server(tmp_path: Path) -> None:
+    """It lists nothing, so the names are asked for; what is not there is absent, not an error."""
+    served = tmp_path / "served"
+    served.mkdir()
+    (served / "customers.csv").write_text(GOOD)
+    handler = functools.partial(_Quiet, directory=str(served))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        address = f"http://127.0.0.1:{server.server_port}"
+        try:
+            source = files.find(address, "customers")
+            assert source is not None
+            assert source.shown == f"{address}/customers.csv"
+            fetched = files.fetch(source, tmp_path)
+            assert fetched.path.read_text() == GOOD
+            files.discard(fetched)
+            assert not fetched.path.exists()
+            assert files.find(f"{address}/", "customers") is not None
+            assert files.find(address, "orders") is None
+        finally:
+            server.shutdown()
+
+
+class _Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None: ...

@@ -7,6 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pyarrow as pa
+import pytest
+from snowflake.connector.cursor import SnowflakeCursor
 from snowflake.snowpark import Session
 
 from customer_analytics.resources.warehouse import Warehouse
@@ -34,3 +36,58 @@ def test_sources_at_the_same_time(session: Session, warehouse: Warehouse) -> Non
         list(pool.map(load, range(4)))
     found = session.sql("SELECT TABLE_NAME, LINE FROM STG_REJECTED ORDER BY 1, 2").collect()
     assert [tuple(r) for r in found] == [(f"STG_{n}", line) for n in range(4) for line in (5, 6)]
+
+
+class Fault(Exception):
+    """What the test throws in."""
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_a_fault_at_any_statement_leaves_the_old_rejects_or_the_new(
+    session: Session, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    """Statement k fails, for every k: not sent at all, or done while its answer is lost."""
+    execute = SnowflakeCursor.execute
+    faults = 0
+    for k in range(60):
+        replace_rejected(session, "STG_ORDERS", _rejected("STG_ORDERS", [2, 3]))
+        replace_rejected(session, "STG_SESSIONS", _rejected("STG_SESSIONS", [9]))
+        statements: list[str] = []
+
+        def counting(
+            self: SnowflakeCursor, command: str, *args: Any, k: int = k, sent: list[str] = statements, **more: Any
+        ) -> Any:
+            sent.append(command)
+            if len(sent) - 1 == k and moment == "before":
+                raise Fault(command)
+            result = execute(self, command, *args, **more)
+            if len(sent) - 1 == k:
+                raise Fault(command)
+            return result
+
+        with monkeypatch.context() as patch:
+            patch.setattr(SnowflakeCursor, "execute", counting)
+            try:
+                replace_rejected(session, "STG_ORDERS", _rejected("STG_ORDERS", [5, 6, 7]))
+            except Exception:  # noqa: BLE001 - the connector may wrap the fault
+                faults += 1
+        found = [tuple(r) for r in session.sql("SELECT TABLE_NAME, LINE FROM STG_REJECTED ORDER BY 1, 2").collect()]
+        assert found.pop() == ("STG_SESSIONS", 9)
+        assert [line for _, line in found] in ([2, 3], [5, 6, 7]), statements[k:]
+        replace_rejected(session, "STG_ORDERS", _rejected("STG_ORDERS", [5, 6, 7]))  # the retry
+        assert session.sql("SELECT 1 FROM STG_REJECTED WHERE TABLE_NAME = 'STG_ORDERS'").count() == 3
+        if len(statements) <= k:
+            break
+    else:
+        pytest.fail("the write never came to its end")
+    assert faults >= 5
+
+
+def test_rejects_are_streamed(session: Session) -> None:
+    batches = [_rejected("STG_ORDERS", [n, n + 1]).to_batches()[0] for n in range(1, 9, 2)]
+    empty = batches[0].slice(0, 0)
+    reader = pa.RecordBatchReader.from_batches(empty.schema, iter([empty, *batches, empty]))
+    replace_rejected(session, "STG_ORDERS", reader)
+    assert [r[0] for r in session.sql("SELECT LINE FROM STG_REJECTED ORDER BY 1").collect()] == list(range(1, 9))
+    replace_rejected(session, "STG_ORDERS", pa.RecordBatchReader.from_batches(empty.schema, iter([empty])))
+    assert session.table("STG_REJECTED").count() == 0
