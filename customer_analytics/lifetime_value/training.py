@@ -18,6 +18,7 @@ from sklearn.base import BaseEstimator
 from customer_analytics.lifetime_value import intervals, metrics
 from customer_analytics.lifetime_value.buy_till_you_die import BgNbd, History, probability_of_purchase
 from customer_analytics.lifetime_value.candidates import (
+    BLEND,
     MEAN,
     PARETO,
     TREES,
@@ -39,7 +40,7 @@ Features = Callable[[dt.date, int | None], "pd.DataFrame"]
 MIN_CUSTOMERS, MIN_REPEATERS, MIN_DAYS, MIN_SPENDERS = 300, 60, 120, 30
 """Less than this cannot tell candidates apart: BG/NBD with gamma-gamma, weakly pulled to the usual, is taken."""
 MARGIN = 0.01
-"""A less simple candidate must be better by more than this."""
+"""Another than the usual candidate must be better by more than this."""
 
 
 class NothingToLearnFrom(ValueError):
@@ -161,7 +162,7 @@ def train(material: Material, horizon_days: int, seed: int) -> Training:
     final = Candidates(now, material.past, seed)
     at_cut, actual = _backtest(material, judged, final.names, seed)
     scores = _score(at_cut, actual)
-    chosen = _simplest_of_the_best(scores)
+    chosen = _best(scores)
     spread, covered = None, None
     if actual.size >= intervals.ENOUGH:
         spread = intervals.ObservedSpread.learn(at_cut[chosen], actual)
@@ -231,11 +232,12 @@ def _score(predicted: Mapping[str, np.ndarray], actual: np.ndarray) -> dict[str,
     return {name: {**score, "loss": metrics.loss(score, mean)} for name, score in scores.items()}
 
 
-def _simplest_of_the_best(scores: dict[str, dict[str, float]]) -> str:
-    """Candidates come simplest first; a later one must beat the best so far by more than noise."""
-    best = ""
+def _best(scores: dict[str, dict[str, float]]) -> str:
+    """The usual one, unless another beats it by more than noise: the blend, because one backtest tells little between
+    neighbours and an average is the safer guess; without trees the simplest. Of others the simpler comes first."""
+    best = BLEND if BLEND in scores else next(iter(scores))
     for name, score in scores.items():
-        if not best or score["loss"] < scores[best]["loss"] - MARGIN:
+        if score["loss"] < scores[best]["loss"] - MARGIN:
             best = name
     return best
 

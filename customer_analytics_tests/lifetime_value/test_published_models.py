@@ -93,8 +93,6 @@ def test_expectations_are_those_of_simulated_customers(model, simulate):
             assert (later[group] > 0).mean() == pytest.approx(active[group].mean(), abs=0.03)
 
 
-# Heavy until the ends of the search are finite too: Pareto/NBD with s = 403 and a customer of this instant is not.
-@pytest.mark.heavy
 @given(models, histories, st.floats(0.1, 500))
 @settings(max_examples=150, deadline=None)
 def test_expectations_are_finite_and_grow_with_the_horizon(model, history, t):

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from customer_analytics.lifetime_value.training import Material, Training
 
-MODEL, CODE_VERSION = "CUSTOMER_LTV", "2"
+MODEL, CODE_VERSION = "CUSTOMER_LTV", "3"
 OLD_DATA_DAYS = 30
 """Data whose newest order is older than this is judged from its own end, and not from AS_OF."""
 TRAINING_CUSTOMERS = 200_000
@@ -173,7 +173,7 @@ def _logged(
 
     predicted = float(training.model.predict(now)["predicted_ltv"].sum()) / training.model.horizon_days
     recent = _recent_spend_per_day(now)
-    sample = now[list(FEATURES)].head(2).astype(dict.fromkeys(FEATURES[:-1], float)).fillna(0.0)
+    sample = now[list(FEATURES[:-1])].head(2).astype(float).fillna(0.0)
     metrics = {
         "candidate": training.chosen,
         "reason": training.reason,
