@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from dagster import AssetCheckKey, AssetKey, AssetMaterialization, DagsterInstance
     from dagster._core.definitions.assets.graph.base_asset_graph import BaseAssetGraph
+    from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecord
     from snowflake.snowpark import Session
 
 MODELS = ("SENTIMENT_CLASSIFIER", "CUSTOMER_LTV")
@@ -55,6 +56,8 @@ def gather(instance: DagsterInstance, graph: BaseAssetGraph, session: Session) -
         if event is None:
             continue
         figures = _figures(event.asset_materialization)
+        version = figures.get("model_version", figures.get("champion"))
+        checks = failing.get(name, {})
         count, latest = facts.get(name, (figures.get("dagster/row_count"), None))
         rows.append(
             {
@@ -63,12 +66,16 @@ def gather(instance: DagsterInstance, graph: BaseAssetGraph, session: Session) -
                 "built_at": dt.datetime.fromtimestamp(event.timestamp, dt.UTC).replace(tzinfo=None),
                 "row_count": count,
                 "rejected_rows": rejected.get(name, 0),
-                "checks_failing": len(failing.get(name, ())),
-                "failing_checks": ", ".join(sorted(failing.get(name, ()))) or None,
+                "checks_failing": len(checks),
+                "failing_checks": ", ".join(sorted(checks)) or None,
                 "data_up_to": latest,
-                "model_version": str(figures["model_version"]) if "model_version" in figures else None,
+                "model_version": None if version is None else str(version),
                 "detail": json.dumps(
-                    {k: v for k, v in figures.items() if not k.startswith("dagster/")}, ensure_ascii=False
+                    {
+                        **{k: v for k, v in figures.items() if not k.startswith("dagster/")},
+                        **({"failing": checks} if checks else {}),
+                    },
+                    ensure_ascii=False,
                 ),
             }
         )
@@ -118,16 +125,26 @@ def _rejected(session: Session) -> dict[str, int]:
     return {name: int(count) for name, count in rows}
 
 
-def _failing_checks(instance: DagsterInstance, keys: Iterable[AssetCheckKey]) -> Mapping[str, set[str]]:
-    """For each asset the checks that failed when they were last run, warnings included."""
+def _failing_checks(instance: DagsterInstance, keys: Iterable[AssetCheckKey]) -> Mapping[str, dict[str, Any]]:
+    """For each asset the checks that failed when they were last run, with severity (ERROR, WARN) and what was found."""
     from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus as Status
 
-    failing: dict[str, set[str]] = {}
+    failing: dict[str, dict[str, Any]] = {}
     records = instance.event_log_storage.get_latest_asset_check_execution_by_key(list(keys))
     for key, latest in records.items():
         if latest is not None and latest.status is Status.FAILED:
-            failing.setdefault(_name(key.asset_key), set()).add(key.name)
+            failing.setdefault(_name(key.asset_key), {})[key.name] = _found(latest)
     return failing
+
+
+def _found(latest: AssetCheckExecutionRecord) -> dict[str, Any]:
+    """Severity and, where the check records them, the observed value and the threshold."""
+    evaluation = latest.evaluation
+    if evaluation is None:
+        return {}
+    recorded = {name: getattr(value, "value", None) for name, value in evaluation.metadata.items()}
+    numbers = {k: v for k, v in recorded.items() if k in ("observed", "threshold") and isinstance(v, int | float)}
+    return {"severity": evaluation.severity.value, **numbers}
 
 
 def _name(key: AssetKey) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from dashboard import formats
 from dashboard.charts import sentiment_colour
 from dashboard.frame import open_customer
 
@@ -33,16 +34,18 @@ def show_customers(frame: pd.DataFrame, config: dict[str, Any], key: str, sentim
     for column in shown.columns:
         if column.endswith(("month", "order")) and not column.startswith("number"):
             shown[column] = pd.to_datetime(shown[column])
-    styled = shown.style
     for column in sentiment:
         shown[column] = shown[column].astype(float)
-        styled = styled.map(sentiment_colour, subset=[column])
+    styled = shown.style
+    for column in sentiment:
+        styled = styled.map(sentiment_colour, subset=[column]).format(formats.percent, subset=[column])
     event = st.dataframe(
         styled,
         hide_index=True,
         column_config=config,
         on_select="rerun",
         selection_mode="single-row",
+        placeholder=formats.NOTHING,
         key=key,
         height=min(38 + 35 * max(1, len(shown)), 640),
     )
@@ -52,11 +55,11 @@ def show_customers(frame: pd.DataFrame, config: dict[str, Any], key: str, sentim
 
 
 def sentiment_column(label: str = "Sentiment") -> Any:
-    return st.column_config.NumberColumn(label, format="percent", help="Probability of positive, mean; – without any")
+    return st.column_config.NumberColumn(label, help="Probability of positive, mean; – without any")
 
 
 def money_column(label: str, help_: str | None = None) -> Any:
-    return st.column_config.NumberColumn(label, format="$%.2f", help=help_)
+    return st.column_config.NumberColumn(label, format="dollar", help=help_)
 
 
 def month_column(label: str) -> Any:

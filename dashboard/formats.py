@@ -10,22 +10,27 @@ import pandas as pd
 NOTHING = "–"
 
 
-def money(value: Any, cents: bool | None = None) -> str:
-    """Dollars: $1,672, -$5.50, $1.2M. Cents below $100 when there are any, or as told."""
+def money(value: Any, cents: bool | None = None, sign: bool = False) -> str:
+    """Dollars: $1,672, -$5.50, $1.2M. Cents below $100 when there are any, or as told; + if told."""
     if pd.isna(value):
         return NOTHING
     value = float(value)
-    sign, size = ("-" if value < 0 else ""), abs(value)
+    before, size = ("-" if value < 0 else "+" if sign else ""), abs(value)
     if cents is None and size >= 999_950:
-        return f"{sign}${size / 1e6:,.1f}M"
+        return f"{before}${size / 1e6:,.1f}M"
     if cents is None:
         cents = size < 100 and round(size, 2) != round(size)
-    return f"{sign}${size:,.2f}" if cents else f"{sign}${size:,.0f}"
+    return f"{before}${size:,.2f}" if cents else f"{before}${size:,.0f}"
 
 
 def number(value: Any, decimals: int = 0) -> str:
     """12,638 or 1.5."""
     return NOTHING if pd.isna(value) else f"{float(value):,.{decimals}f}"
+
+
+def counted(value: Any, thing: str) -> str:
+    """1 order, 12 orders."""
+    return f"{number(value)} {thing}" + ("" if value == 1 else "s")
 
 
 def percent(value: Any, decimals: int = 0) -> str:
@@ -70,15 +75,15 @@ def name(first: Any, last: Any, customer_id: Any) -> str:
 
 
 def ago(then: Any, now: dt.datetime | None = None) -> str:
-    """How long ago a moment (UTC) was: "5 minutes ago"."""
+    """How long ago a moment (UTC) was: "5 min ago"."""
     if pd.isna(then):
         return NOTHING
     now = now or dt.datetime.now(dt.UTC).replace(tzinfo=None)
     seconds = max(0, (now - pd.Timestamp(then).to_pydatetime()).total_seconds())
     if seconds > 90 * 86400:
         return day(then)
-    for size, unit in ((86400, "day"), (3600, "hour"), (60, "minute")):
+    for size, unit in ((86400, "day"), (3600, "hour"), (60, "min")):
         if seconds >= size:
             count = int(seconds // size)
-            return f"{count} {unit}{'s' if count > 1 else ''} ago"
+            return f"{count} {unit}{'s' if count > 1 and unit != 'min' else ''} ago"
     return "just now"

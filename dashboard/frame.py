@@ -58,6 +58,21 @@ def nothing_yet(what: str, command: str = "make run") -> None:
         st.markdown(f"`{command}` fills it.", text_alignment="center")
 
 
+def figures(*shown: tuple[str, str, str | None] | tuple[str, str, str | None, str]) -> None:
+    """A row of figures: label, value, a note below it or None, and where it needs one an explanation."""
+    for column, (label, value, note, *explanation) in zip(st.columns(len(shown)), shown, strict=True):
+        column.metric(
+            label,
+            value,
+            note,
+            delta_color="off",
+            delta_arrow="off",
+            help=explanation[0] if explanation else None,
+            border=True,
+            height="stretch",
+        )
+
+
 def data_up_to(day: dt.date | None, note: str = "") -> None:
     """The line that says how fresh the page is."""
     text = f":material/event: Data up to **{formats.day(day)}**" if day else ":material/event: No dated data yet"

@@ -104,6 +104,21 @@ def journeys(limit: int = 25) -> pd.DataFrame:
     return _read(f"select * from {t.name} order by conversions desc, revenue desc, path limit {int(limit)}", t)
 
 
+def last_steps() -> pd.DataFrame:
+    """third_last, second_last and last step of the journeys (empty where there is none), and conversions."""
+    t = T.PRES_JOURNEYS
+    parts = ", ".join(
+        f"split_part(path, ' > ', {place}) as {name}"
+        for place, name in ((-3, "third_last"), (-2, "second_last"), (-1, "last_step"))
+    )
+    frame = _read(
+        f"select third_last, second_last, last_step, sum(conversions) as conversions from (select {parts}, conversions "
+        f"from {t.name}) as steps group by 1, 2, 3 order by 4 desc, 1, 2, 3 limit 5000",
+        t,
+    )
+    return frame.rename(columns={"last_step": "last"})
+
+
 def journey_totals() -> pd.Series:
     """paths, conversions, revenue, of all journeys."""
     t = T.PRES_JOURNEYS

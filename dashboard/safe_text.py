@@ -6,6 +6,7 @@ import html
 import re
 from collections.abc import Iterable
 
+_ENDING = "(?:s|es|ed|d|ing|er|ers|ly|n|en|able)?"
 _WORD = re.compile(r"[^\W_]+")
 _CITATION = re.compile(r"\[(\d{1,3})\]")
 
@@ -16,11 +17,11 @@ def words_of(query: str) -> list[str]:
 
 
 def highlight(text: str, words: Iterable[str]) -> str:
-    """The text, escaped, with every word that begins like one of `words` marked."""
+    """The text, escaped, with every form of one of `words` marked: for "break" also "breaking", not "breakfast"."""
     stems = sorted({re.escape(_stem(w)) for w in words if w}, key=len, reverse=True)
     if not stems:
         return html.escape(text)
-    pattern = re.compile(rf"(?<![^\W_])(?:{'|'.join(stems)})[^\W_]*", re.IGNORECASE)
+    pattern = re.compile(rf"(?<![^\W_])(?:{'|'.join(stems)}){_ENDING}(?![^\W_])", re.IGNORECASE)
     out, end = [], 0
     for match in pattern.finditer(text):
         out += [html.escape(text[end : match.start()]), f"<mark>{html.escape(match.group())}</mark>"]

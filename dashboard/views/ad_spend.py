@@ -10,7 +10,7 @@ from dashboard import formats, queries
 from dashboard.channel_filter import MEANING, MODELS, choose_channels
 from dashboard.charts import bars, show, stacked
 from dashboard.downloads import download
-from dashboard.frame import data_up_to, nothing_yet, page
+from dashboard.frame import data_up_to, figures, nothing_yet, page
 
 
 def with_ratios(frame: pd.DataFrame) -> pd.DataFrame:
@@ -36,23 +36,21 @@ with page("Return on ad spend", "What each channel costs, what it brings, and wh
     spend, revenue = channels["spend"].sum(), channels["revenue"].sum()
     paid = channels[channels["spend"] > 0]
 
-    columns = st.columns(4)
-    columns[0].metric("Spend", formats.money(spend), border=True)
-    columns[1].metric("Revenue of all conversions", formats.money(revenue), border=True)
-    columns[2].metric(
-        "ROAS of paid channels",
-        formats.ratio(paid["revenue"].sum() / spend if spend else None),
-        help="Revenue that the model gives to channels with spend, per dollar spent on them.",
-        border=True,
-    )
-    columns[3].metric(
-        "Unattributed revenue",
-        formats.money(without["revenue"].sum()),
-        f"{formats.percent(without['revenue'].sum() / revenue if revenue else None)} of all",
-        delta_color="off",
-        delta_arrow="off",
-        help="Conversions without any session in the 30 days before them.",
-        border=True,
+    figures(
+        ("Spend", formats.money(spend), None),
+        ("Revenue of all conversions", formats.money(revenue), None),
+        (
+            "ROAS of paid channels",
+            formats.ratio(paid["revenue"].sum() / spend if spend else None),
+            None,
+            "Revenue that the model gives to channels with spend, per dollar spent on them.",
+        ),
+        (
+            "Unattributed revenue",
+            formats.money(without["revenue"].sum()),
+            f"{formats.percent(without['revenue'].sum() / revenue if revenue else None)} of all",
+            "Conversions without any session in the 30 days before them.",
+        ),
     )
     st.caption(f"{MODELS[model]}: {MEANING[model]}. {formats.month(first)} – {formats.month(last)}.")
 
@@ -80,17 +78,26 @@ with page("Return on ad spend", "What each channel costs, what it brings, and wh
     shown = ["utm_source", "utm_medium", "spend", "conversions", "revenue", "cpa", "roas"]
     labels = {"utm_source": "Source", "utm_medium": "Medium"}
     money = {
-        "spend": st.column_config.NumberColumn("Spend", format="$%.2f"),
+        "spend": st.column_config.NumberColumn("Spend", format="dollar"),
         "conversions": st.column_config.NumberColumn("Conversions", format="%.2f"),
-        "revenue": st.column_config.NumberColumn("Revenue", format="$%.2f"),
-        "cpa": st.column_config.NumberColumn("CPA", format="$%.2f", help="Dollars spent per conversion"),
+        "revenue": st.column_config.NumberColumn("Revenue", format="dollar"),
+        "cpa": st.column_config.NumberColumn("CPA", format="dollar", help="Dollars spent per conversion"),
         "roas": st.column_config.NumberColumn("ROAS", format="%.2f×", help="Dollars of revenue per dollar spent"),
     }
-    st.dataframe(channels[shown], hide_index=True, column_config={**labels, **money}, key="channels", alt="Channels")
+    st.dataframe(
+        channels[shown],
+        hide_index=True,
+        column_config={**labels, **money},
+        key="channels",
+        height=min(38 + 35 * len(channels), 560),
+        placeholder=formats.NOTHING,
+        alt="Channels",
+    )
     with st.expander("By month"):
         st.dataframe(
             by_month[["date_month", *shown]],
             hide_index=True,
+            placeholder=formats.NOTHING,
             column_config={**labels, **money, "date_month": st.column_config.DateColumn("Month", format="MMM YYYY")},
         )
     download(lambda: by_month[["date_month", *shown]], f"ad-spend-{model}")

@@ -15,7 +15,7 @@ from dashboard.customer_list import (
     show_customers,
 )
 from dashboard.downloads import download
-from dashboard.frame import data_up_to, nothing_yet, page, pages
+from dashboard.frame import data_up_to, figures, nothing_yet, page, pages
 
 SORTS = {
     "value_at_risk": "Value at risk",
@@ -36,15 +36,16 @@ with page("Customers at risk", "Who is still here, worth a call, and has a reaso
     if not totals["customers"]:
         nothing_yet("No active customer matches." if search else "No active customer has a reason to leave.")
         st.stop()
-    columns = st.columns(3)
-    columns[0].metric("Customers", formats.number(totals["customers"]), border=True)
-    columns[1].metric(
-        "Value at risk",
-        formats.money(totals["value_at_risk"]),
-        help="Predicted spend plus MRR over the time predicted.",
-        border=True,
+    figures(
+        ("Customers", formats.number(totals["customers"]), None),
+        (
+            "Value at risk",
+            formats.money(totals["value_at_risk"]),
+            None,
+            "Predicted spend plus MRR over the time predicted.",
+        ),
+        ("Less happy than before", formats.number(totals["falling"]), None),
     )
-    columns[2].metric("Less happy than before", formats.number(totals["falling"]), border=True)
     offset = pages(int(totals["customers"]), PAGE_SIZE, "risk-page")
     frame = queries.at_risk(search, sort, descending, PAGE_SIZE, offset)
     frame["name"] = [formats.name(*r) for r in frame[["first_name", "last_name", "customer_id"]].values]
@@ -53,8 +54,8 @@ with page("Customers at risk", "Who is still here, worth a call, and has a reaso
         {
             "name": "Customer",
             "value_at_risk": money_column("Value at risk"),
-            "reasons": st.column_config.TextColumn("Why", width="large"),
-            "recent_sentiment": sentiment_column("Sentiment, last 90 days"),
+            "reasons": st.column_config.TextColumn("Why", width=470),
+            "recent_sentiment": sentiment_column("Sentiment lately"),
             "earlier_sentiment": sentiment_column("Before"),
             "mrr": money_column("MRR"),
             "mrr_trend": money_column("MRR, 3 months"),

@@ -18,7 +18,7 @@ from dashboard.customer_list import (
     show_customers,
 )
 from dashboard.downloads import download
-from dashboard.frame import data_up_to, nothing_yet, page, pages
+from dashboard.frame import data_up_to, figures, nothing_yet, page, pages
 
 SORTS = {
     "last_active_month": "Last active month",
@@ -43,11 +43,12 @@ with page("Churned customers", "Who left, what left with them, and who came back
     if not totals["customers"]:
         nothing_yet("No churned customer matches." if search or back is not None or least else "Nobody has churned.")
         st.stop()
-    columns = st.columns(4)
-    columns[0].metric("Customers", formats.number(totals["customers"]), border=True)
-    columns[1].metric("MRR lost", formats.money(totals["mrr_lost"]), border=True)
-    columns[2].metric("Came back since", formats.number(totals["came_back"]), border=True)
-    columns[3].metric("Their lifetime value", formats.money(totals["clv"]), border=True)
+    figures(
+        ("Customers", formats.number(totals["customers"]), None),
+        ("MRR lost", formats.money(totals["mrr_lost"]), None),
+        ("Came back since", formats.number(totals["came_back"]), None),
+        ("Their lifetime value", formats.money(totals["clv"]), None),
+    )
     offset = pages(int(totals["customers"]), PAGE_SIZE, "churn-page")
     frame = queries.churned(search, back, least, since, sort, descending, PAGE_SIZE, offset)
     frame["name"] = [formats.name(*r) for r in frame[["first_name", "last_name", "customer_id"]].values]

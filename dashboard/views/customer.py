@@ -11,7 +11,7 @@ from dashboard import formats, queries
 from dashboard.charts import line, show, stacked
 from dashboard.customer_list import day_column, money_column
 from dashboard.downloads import download
-from dashboard.frame import data_up_to, nothing_yet, open_customer, page
+from dashboard.frame import data_up_to, figures, nothing_yet, open_customer, page
 from dashboard.passages import card
 
 
@@ -34,43 +34,33 @@ def show_profile(customer: pd.Series, sentiment: pd.DataFrame, ltv: pd.DataFrame
     prediction = ltv.iloc[0] if len(ltv) else None
     feeling = sentiment.iloc[0] if len(sentiment) else None
     latest = mrr.iloc[0] if len(mrr) else None
-    columns = st.columns(4)
-    columns[0].metric(
-        "Paid to date",
-        formats.money(customer["customer_lifetime_value"]),
-        f"{formats.number(customer['number_of_orders'])} orders",
-        delta_color="off",
-        delta_arrow="off",
-        border=True,
-    )
-    columns[1].metric(
-        f"Predicted, {prediction['horizon_days']} days" if prediction is not None else "Predicted",
-        formats.money(prediction["predicted_ltv"]) if prediction is not None else formats.NOTHING,
-        f"{formats.money(prediction['p10'])} to {formats.money(prediction['p90'])}" if prediction is not None else None,
-        delta_color="off",
-        delta_arrow="off",
-        border=True,
-    )
-    columns[2].metric(
-        "MRR",
-        formats.money(latest["mrr"]) if latest is not None else formats.NOTHING,
-        ("active" if latest["is_active"] else f"ended {formats.month(latest['date_month'])}")
-        if latest is not None
-        else "never subscribed",
-        delta_color="off",
-        delta_arrow="off",
-        border=True,
-    )
-    columns[3].metric(
-        "Sentiment",
-        formats.percent(feeling["sentiment_score"]) if feeling is not None else formats.NOTHING,
-        f"comments {formats.percent(feeling['comments_sentiment'])}, "
-        f"calls {formats.percent(feeling['calls_sentiment'])}"
-        if feeling is not None
-        else "no comment or call",
-        delta_color="off",
-        delta_arrow="off",
-        border=True,
+    subscribed = "never subscribed"
+    if latest is not None:
+        subscribed = "active" if latest["is_active"] else f"ended {formats.month(latest['date_month'])}"
+    figures(
+        (
+            "Paid to date",
+            formats.money(customer["customer_lifetime_value"]),
+            formats.counted(customer["number_of_orders"], "order")
+            if pd.notna(customer["number_of_orders"])
+            else "no orders",
+        ),
+        (
+            f"Predicted, {prediction['horizon_days']} days" if prediction is not None else "Predicted",
+            formats.money(prediction["predicted_ltv"]) if prediction is not None else formats.NOTHING,
+            f"{formats.money(prediction['p10'])} to {formats.money(prediction['p90'])}"
+            if prediction is not None
+            else "no orders to predict from",
+        ),
+        ("MRR", formats.money(latest["mrr"]) if latest is not None else formats.NOTHING, subscribed),
+        (
+            "Sentiment",
+            formats.percent(feeling["sentiment_score"]) if feeling is not None else formats.NOTHING,
+            f"comments {formats.percent(feeling['comments_sentiment'])}, "
+            f"calls {formats.percent(feeling['calls_sentiment'])}"
+            if feeling is not None
+            else "no comment or call",
+        ),
     )
 
 
@@ -131,6 +121,7 @@ def show_customer(customer_id: int, customer: pd.Series) -> None:
                 st.dataframe(
                     orders[["order_date", "status", "amount"]],
                     hide_index=True,
+                    placeholder=formats.NOTHING,
                     column_config={
                         "order_date": day_column("Day"),
                         "status": "Status",
@@ -144,7 +135,8 @@ def show_customer(customer_id: int, customer: pd.Series) -> None:
             st.subheader("Subscription", anchor=False)
             if len(mrr):
                 monthly = mrr.assign(mrr=mrr["mrr"].astype(float))
-                show(line(monthly, "date_month", "mrr", "MRR, dollars", height=220), "MRR by month")
+                chart = line(monthly, "date_month", "mrr", "MRR, dollars", height=220, interpolate="step-after")
+                show(chart, "MRR by month")
                 changes = mrr[mrr["change_category"].notna()]
                 st.dataframe(
                     changes[["date_month", "change_category", "mrr_change", "mrr"]],
@@ -174,6 +166,7 @@ def show_customer(customer_id: int, customer: pd.Series) -> None:
                     ]
                 ],
                 hide_index=True,
+                placeholder=formats.NOTHING,
                 column_config={
                     "started_at": st.column_config.DatetimeColumn("Session", format="D MMM YYYY, HH:mm"),
                     "utm_source": "Source",

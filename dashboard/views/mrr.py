@@ -9,7 +9,7 @@ import streamlit as st
 from dashboard import formats, queries
 from dashboard.charts import MOVEMENT, line, movement_bars, show, waterfall
 from dashboard.downloads import download
-from dashboard.frame import data_up_to, nothing_yet, page
+from dashboard.frame import data_up_to, figures, nothing_yet, page
 
 
 def steps(months: pd.DataFrame, movements: pd.DataFrame, first, last) -> pd.DataFrame:
@@ -21,7 +21,7 @@ def steps(months: pd.DataFrame, movements: pd.DataFrame, first, last) -> pd.Data
     level = before
     for kind in MOVEMENT:
         amount = float(amounts.get(kind, 0.0))
-        rows.append({"label": kind, "kind": kind, "amount": amount, "start": level, "end": level + amount})
+        rows.append({"label": kind.capitalize(), "kind": kind, "amount": amount, "start": level, "end": level + amount})
         level += amount
     rows.append({"label": formats.month(last), "kind": "total", "amount": level, "start": 0.0, "end": level})
     return pd.DataFrame(rows).assign(top=lambda f: f[["start", "end"]].max(axis=1))
@@ -42,15 +42,14 @@ with page("MRR movement", "What is won and lost of monthly recurring revenue."):
         first, last = st.select_slider("Months", choices, (first, last), format_func=formats.month, key="mrr-months")
     table = steps(months, movements, first, last)
 
-    columns = st.columns(4)
-    now = table.iloc[-1]["amount"]
-    columns[0].metric(
-        f"MRR, {formats.month(last)}", formats.money(now), formats.money(now - table.iloc[0]["amount"]), border=True
+    amounts = table.set_index("kind")["amount"]
+    now, then = table.iloc[-1]["amount"], table.iloc[0]["amount"]
+    figures(
+        (f"MRR, {formats.month(last)}", formats.money(now), f"{formats.money(now - then, sign=True)} since"),
+        ("New and returning", formats.money(amounts["new"] + amounts["reactivation"]), None),
+        ("Upgrades less downgrades", formats.money(amounts["upgrade"] + amounts["downgrade"]), None),
+        ("Lost to churn", formats.money(-amounts["churn"]), None),
     )
-    amounts = table.set_index("label")["amount"]
-    columns[1].metric("New and returning", formats.money(amounts["new"] + amounts["reactivation"]), border=True)
-    columns[2].metric("Upgrades less downgrades", formats.money(amounts["upgrade"] + amounts["downgrade"]), border=True)
-    columns[3].metric("Lost to churn", formats.money(amounts["churn"]), border=True)
 
     st.subheader(f"From {formats.month(first)} to {formats.month(last)}", anchor=False)
     show(waterfall(table), "Waterfall of MRR: before, new, reactivation, upgrade, downgrade, churn, after")

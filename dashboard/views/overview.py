@@ -26,29 +26,36 @@ with page("GroundTruth", "Who the customers are, what they are worth, how they f
             formats.money(now["mrr"]),
             None if before is None else formats.money(now["mrr"] - before["mrr"]),
             border=True,
-            chart_data=running["mrr"].tail(24).astype(float).tolist(),
-            chart_type="area",
+            height="stretch",
         )
-        columns[1].metric("Paying subscribers", formats.number(now["customers"]), border=True)
+        columns[1].metric(
+            "Paying subscribers",
+            formats.number(now["customers"]),
+            None if before is None else f"{now['customers'] - before['customers']:+,.0f}",
+            border=True,
+            height="stretch",
+        )
         with explained():
             risk = queries.at_risk_totals()
             columns[2].metric(
                 "Value at risk",
                 formats.money(risk["value_at_risk"]),
-                f"{formats.number(risk['customers'])} customers",
+                formats.counted(risk["customers"], "customer"),
                 delta_color="off",
                 delta_arrow="off",
                 border=True,
+                height="stretch",
             )
         with explained():
             values = queries.clv_totals()
             columns[3].metric(
                 "Mean sentiment of buyers",
                 formats.percent(values["sentiment"]),
-                f"{formats.number(values['customers'])} customers",
+                formats.counted(values["customers"], "customer"),
                 delta_color="off",
                 delta_arrow="off",
                 border=True,
+                height="stretch",
             )
         left, right = st.columns(2)
         with left:

@@ -43,7 +43,7 @@ with page("Revenue by channel", "Where the revenue of conversions comes from, by
         column_config={
             "utm_medium": "Medium",
             "utm_source": "Source",
-            **{c: st.column_config.NumberColumn(c, format="$%.2f") for c in dollars},
+            **{c: st.column_config.NumberColumn(c, format="dollar") for c in dollars},
         },
         alt="Revenue by medium, source and month",
     )

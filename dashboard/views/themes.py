@@ -8,9 +8,9 @@ import html
 import streamlit as st
 
 from dashboard import formats, queries
-from dashboard.charts import show
+from dashboard.charts import amount_axis, show
 from dashboard.downloads import download
-from dashboard.frame import data_up_to, nothing_yet, page
+from dashboard.frame import data_up_to, figures, nothing_yet, page
 from dashboard.safe_text import excerpt
 
 ORDERS = {"size": "Most mentioned", "complaints": "Most complained about", "praise": "Most praised"}
@@ -37,7 +37,7 @@ with page("Themes", "What customers complain about and praise, found by the like
         .mark_bar(cornerRadiusEnd=3)
         .encode(
             y=alt.Y("label:N", sort=None, title=None, axis=alt.Axis(labelLimit=240)),
-            x=alt.X("total:Q", title="Comments and calls"),
+            x=alt.X("total:Q", title="Comments and calls", axis=amount_axis(",.0f")),
             color=alt.Color(
                 "mean_sentiment:Q",
                 title="Sentiment",
@@ -46,8 +46,8 @@ with page("Themes", "What customers complain about and praise, found by the like
             ),
             tooltip=[
                 alt.Tooltip("label:N", title="Theme"),
-                alt.Tooltip("comments:Q", format=","),
-                alt.Tooltip("calls:Q"),
+                alt.Tooltip("comments:Q", format=",", title="Comments"),
+                alt.Tooltip("calls:Q", format=",", title="Calls"),
                 alt.Tooltip("mean_sentiment:Q", format=".0%", title="Mean sentiment"),
                 alt.Tooltip("complaints:Q", format=".0%", title="Negative"),
             ],
@@ -60,11 +60,12 @@ with page("Themes", "What customers complain about and praise, found by the like
     theme_id = st.selectbox("Theme", list(labels), format_func=labels.__getitem__, key="theme")
     chosen = themes[themes["theme_id"] == theme_id].iloc[0]
     months = queries.theme_months(theme_id)
-    columns = st.columns(4)
-    columns[0].metric("Comments", formats.number(chosen["comments"]), border=True)
-    columns[1].metric("Calls", formats.number(chosen["calls"]), border=True)
-    columns[2].metric("Mean sentiment", formats.percent(chosen["mean_sentiment"]), border=True)
-    columns[3].metric("Negative", formats.percent(chosen["complaints"]), border=True)
+    figures(
+        ("Comments", formats.number(chosen["comments"]), None),
+        ("Calls", formats.number(chosen["calls"]), None),
+        ("Mean sentiment", formats.percent(chosen["mean_sentiment"]), None),
+        ("Negative", formats.percent(chosen["complaints"]), None),
+    )
     dated = months[months["date_month"].notna()].copy()
     if len(dated):
         dated["positive"] = dated["comments"] + dated["calls"] - dated["negative"]
@@ -78,7 +79,7 @@ with page("Themes", "What customers complain about and praise, found by the like
                     title=None,
                     axis=alt.Axis(format="%b %Y", labelAngle=0, labelOverlap=True),
                 ),
-                y=alt.Y("sum(count):Q", title="Comments"),
+                y=alt.Y("sum(count):Q", title="Comments", axis=amount_axis(",.0f")),
                 color=alt.Color(
                     "feeling:N",
                     title=None,
@@ -87,8 +88,8 @@ with page("Themes", "What customers complain about and praise, found by the like
                 ),
                 tooltip=[
                     alt.Tooltip("yearmonth(date_month):T", format="%b %Y", title="Month"),
-                    "feeling:N",
-                    "sum(count):Q",
+                    alt.Tooltip("feeling:N", title="Feeling"),
+                    alt.Tooltip("sum(count):Q", title="Comments", format=","),
                 ],
             )
             .properties(height=220),

@@ -16,7 +16,7 @@ from dashboard.customer_list import (
     show_customers,
 )
 from dashboard.downloads import download
-from dashboard.frame import data_up_to, nothing_yet, page, pages
+from dashboard.frame import data_up_to, figures, nothing_yet, page, pages
 
 SORTS = {
     "clv": "Lifetime value",
@@ -44,11 +44,12 @@ with page("Top customers", "Who is worth most, now and in the time to come."):
     if not totals["customers"]:
         nothing_yet("No customer with a payment" + (" matches." if search else " is in the sources."))
         st.stop()
-    columns = st.columns(4)
-    columns[0].metric("Customers with a value", formats.number(totals["customers"]), border=True)
-    columns[1].metric("Paid to date", formats.money(totals["clv"]), border=True)
-    columns[2].metric("Predicted", formats.money(totals["predicted_ltv"]), border=True)
-    columns[3].metric("Mean sentiment", formats.percent(totals["sentiment"]), border=True)
+    figures(
+        ("Customers with a value", formats.number(totals["customers"]), None),
+        ("Paid to date", formats.money(totals["clv"]), None),
+        ("Predicted", formats.money(totals["predicted_ltv"]), None),
+        ("Mean sentiment", formats.percent(totals["sentiment"]), None),
+    )
     offset = pages(int(totals["customers"]), PAGE_SIZE, "top-page")
     frame = queries.top_customers(search, sort, descending, PAGE_SIZE, offset)
     frame["name"] = [formats.name(*r) for r in frame[["first_name", "last_name", "customer_id"]].values]

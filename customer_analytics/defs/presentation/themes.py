@@ -50,7 +50,7 @@ def _previous_themes(warehouse: Warehouse, model: str | None) -> Themes | None:
     )
 
 
-@table_asset(PRES_THEMES, kinds={"python", "snowflake"}, deps=COLLECTIONS)
+@table_asset(PRES_THEMES, kinds={"python", "snowflake"}, deps=COLLECTIONS, code_version="2")
 def pres_themes(
     theme_centroids: pd.DataFrame,
     pred_twitter_comments: SnowparkFrame,

@@ -12,7 +12,7 @@ from customer_analytics.resources.vector_store.protocol import (
     VectorStore,
     VectorStoreError,
 )
-from customer_analytics.resources.vector_store.ranking import hybrid
+from customer_analytics.resources.vector_store.ranking import hybrid, reciprocal_ranks
 from customer_analytics.resources.vector_store.snapshots import (
     Snapshot,
     backup,
@@ -40,6 +40,7 @@ __all__ = [
     "object_id",
     "object_ids",
     "open_snapshot",
+    "reciprocal_ranks",
     "restore",
     "restore_backup",
     "snapshot",

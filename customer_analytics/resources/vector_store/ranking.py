@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -66,6 +66,18 @@ def _top(
     return rows.take(pa.array(order)).select(list(columns)).append_column(name, pa.array(values, pa.float64()))
 
 
+def reciprocal_ranks(lists: Iterable[Sequence[str]], constant: int = 60) -> dict[str, float]:
+    """For each id in lists of distinct ids, best first: the sum of 1 / (constant + rank), ranks from 1.
+
+    Reciprocal rank fusion (Cormack, Clarke, Büttcher 2009).
+    """
+    scores: dict[str, float] = {}
+    for found in lists:
+        for rank, id_ in enumerate(found, start=1):
+            scores[id_] = scores.get(id_, 0.0) + 1 / (constant + rank)
+    return scores
+
+
 def hybrid(
     store: VectorStore,
     collection: Collection,
@@ -80,9 +92,8 @@ def hybrid(
 ) -> pa.Table:
     """The k best by meaning and words together, with `score`, best first, ties by id.
 
-    Reciprocal rank fusion of the top `depth` of `near` and of `keyword`: the score is the sum of
-    1 / (constant + rank), ranks from 1 (Cormack, Clarke, Büttcher 2009). Ranks are all that two
-    stores agree on, so the fusion is done here and not in either.
+    The score is that of `reciprocal_ranks` in the top `depth` of `near` and of `keyword`. Ranks are
+    all that two stores agree on, so the fusion is done here and not in either.
     """
     check_k(k)
     names = names_of(collection, columns, vector=False)
@@ -93,10 +104,7 @@ def hybrid(
         by_words = other.submit(store.keyword, collection, query, depth, where, wanted)
         by_meaning = store.near(collection, vector, depth, where, wanted)
         lists = [by_meaning.drop_columns([DISTANCE]), by_words.result().drop_columns([SCORE])]
-    scores: dict[str, float] = {}
-    for found in lists:
-        for rank, id_ in enumerate(found.column(ID).to_pylist(), start=1):
-            scores[id_] = scores.get(id_, 0.0) + 1 / (constant + rank)
+    scores = reciprocal_ranks((found.column(ID).to_pylist() for found in lists), constant)
     rows = pa.concat_tables(lists)
     place = {id_: i for i, id_ in reversed(list(enumerate(rows.column(ID).to_pylist())))}
     order = sorted(scores, key=lambda id_: (-scores[id_], id_))[:k]
