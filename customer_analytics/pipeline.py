@@ -40,6 +40,8 @@ class RunReport:
     failed_assets: set[AssetKey] = field(default_factory=set)
     """Those whose step or blocking check failed: nothing may be built from them."""
     warnings: dict[str, str] = field(default_factory=dict)
+    unchanged: set[str] = field(default_factory=set)
+    """Assets that were built anew, and whose content is as it was."""
     total_seconds: float = 0.0
 
     def and_then(self, later: RunReport) -> RunReport:
@@ -52,6 +54,7 @@ class RunReport:
             self.failures | later.failures,
             self.failed_assets | later.failed_assets,
             self.warnings | later.warnings,
+            self.unchanged | later.unchanged,
             self.total_seconds + later.total_seconds,
         )
 
@@ -150,6 +153,8 @@ def materialise(
     report = RunReport(run_id=str(uuid4()))
     started: dict[str, float] = {}
     checks_blocking = {k for k in asset_graph(definitions).asset_check_keys if asset_graph(definitions).get(k).blocking}
+    assets = list(assets)
+    before = {key: _data_version(instance, asset_graph(definitions), key) for key in assets}
 
     def listen(entry: dg.EventLogEntry) -> None:
         if entry.dagster_event is not None:
@@ -162,13 +167,19 @@ def materialise(
     result = job.execute_in_process(
         QUIET,
         instance=instance,
-        asset_selection=list(assets),
+        asset_selection=assets,
         run_id=report.run_id,
         raise_on_error=False,
         tags={PID_TAG: str(os.getpid())},
     )
     report.total_seconds = time.monotonic() - began
     report.success = result.success and not report.failures
+    report.unchanged = {
+        key.to_user_string()
+        for key, version in before.items()
+        if key.to_user_string() in report.materialised
+        and version == _data_version(instance, asset_graph(definitions), key)
+    }
     # A step is named as its asset is.
     report.failed_assets |= {
         key for key in asset_graph(definitions).get_all_asset_keys() if key.to_user_string() in report.failures
@@ -207,7 +218,11 @@ def _record(
 
 
 def root_cause(error: Any) -> str:
-    """The innermost message of a serialised error, on one line."""
-    while error is not None and error.cause is not None:
+    """The message of a serialised error without Dagster's own around it, on one line."""
+    while (
+        error is not None
+        and error.cause is not None
+        and (error.cls_name or "").startswith(("Dagster", "Failure", "RetryRequested"))
+    ):
         error = error.cause
     return " ".join(error.message.split()) if error is not None else "unknown error"

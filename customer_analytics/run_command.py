@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import threading
 import warnings
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -11,6 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from rich.table import Column, Table
 from rich.text import Text
 
+from customer_analytics.resources.warehouse import warehouse_from
 from customer_analytics.tables import PRES_HEALTH
 
 if TYPE_CHECKING:
@@ -25,6 +28,7 @@ INTERRUPTED = 130
 def run_command(settings: Settings, select: str | None = None) -> int:
     """Materialise what is stale, or `select`; the exit code: 0, 1 when something failed, 130 when interrupted."""
     console = Console()
+    _start_warehouse(settings)
     with console.status("Loading the asset graph…"):
         import dagster as dg
 
@@ -61,6 +65,18 @@ def run_command(settings: Settings, select: str | None = None) -> int:
     return 0 if report.success else 1
 
 
+def _start_warehouse(settings: Settings) -> None:
+    """The local Snowflake starts while Dagster is loaded. What fails here fails again, and is told, in the run."""
+
+    warehouse = warehouse_from(settings)
+
+    def start() -> None:
+        with suppress(Exception):
+            warehouse.wake()
+
+    threading.Thread(target=start, daemon=True).start()
+
+
 def _stale(console: Console, definitions: Definitions, instance: DagsterInstance) -> RunReport:
     """First what looks at the outside world, then what is stale because of it; not past a failure."""
     from customer_analytics import pipeline
@@ -85,7 +101,6 @@ def _interrupted(console: Console) -> int:
 def _keep_health(console: Console, settings: Settings, definitions: Definitions, instance: DagsterInstance) -> None:
     """A run that failed before PRES_HEALTH, or left it out, is shown on the dashboard all the same."""
     from customer_analytics.health import record
-    from customer_analytics.resources.warehouse import warehouse_from
 
     warehouse = warehouse_from(settings)
     try:
@@ -154,7 +169,7 @@ def _summary(console: Console, definitions: Definitions, instance: DagsterInstan
             continue
         name = key.to_user_string()
         metadata: dict[str, Any] | None = report.materialised.get(name)
-        state = "built" if metadata is not None else "unchanged"
+        state = "built" if metadata is not None and name not in report.unchanged else "unchanged"
         if name in report.failures:
             state = "FAILED"
         elif metadata is None:
@@ -174,10 +189,14 @@ def _summary(console: Console, definitions: Definitions, instance: DagsterInstan
         )
     console.print(table)
     for name, why in report.warnings.items():
-        console.print(Text(f"warning  {name}: {why}"[:400], style="yellow"))
+        found = why.replace("observed=", "found ").removesuffix(", threshold=0")
+        console.print(Text(f"warning  {name}: {found}"[:400], style="yellow"))
     for name, why in report.failures.items():
         console.print(Text(f"FAILED   {name}: {why}", style="red"))
-    console.print(f"{len(report.materialised)} assets built in {report.total_seconds:.0f} s.")
+    built = len(report.materialised.keys() - report.unchanged)
+    console.print(
+        f"{built} assets built, {len(report.unchanged)} looked at and unchanged, in {report.total_seconds:.0f} s."
+    )
     if report.failures:
         console.print("What follows a failure keeps its last good content. Mend the cause and run again.")
     console.print("Next: make serve, for the dashboard and the Dagster UI; customer-analytics sql 'SELECT …'.")

@@ -130,9 +130,17 @@ def test_a_run_whose_process_is_gone_is_marked_as_failed(instance):
 
 
 def test_reports_of_two_runs_are_one():
-    first = pipeline.RunReport("a", True, {"X": {}}, {"X": 1.0}, {}, set(), {}, 2.0)
-    second = pipeline.RunReport("b", False, {"Y": {}}, {"Y": 3.0}, {"Y": "no"}, {LEAF}, {}, 4.0)
+    first = pipeline.RunReport("a", True, {"X": {}}, {"X": 1.0}, unchanged={"X"}, total_seconds=2.0)
+    second = pipeline.RunReport("b", False, {"Y": {}}, {"Y": 3.0}, {"Y": "no"}, {LEAF}, total_seconds=4.0)
     both = first.and_then(second)
     assert (both.success, set(both.materialised), both.total_seconds) == (False, {"X", "Y"}, 6.0)
     assert both.failures == {"Y": "no"}
-    assert both.failed_assets == {LEAF}
+    assert (both.failed_assets, both.unchanged) == ({LEAF}, {"X"})
+
+
+def test_a_root_with_the_same_content_is_reported_as_unchanged_and_one_with_new_content_as_built(world, instance):
+    definitions = graph(world)
+    assert build_all(definitions, instance).unchanged == set()
+    assert pipeline.materialise(definitions, instance, [SOURCE]).unchanged == {"SOURCE"}
+    world.content = "two"
+    assert pipeline.materialise(definitions, instance, [SOURCE]).unchanged == set()

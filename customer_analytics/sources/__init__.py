@@ -8,3 +8,7 @@ from __future__ import annotations
 
 class SourceError(Exception):
     """A source file cannot be its table. One sentence: the file, the line or column, and the remedy."""
+
+
+class SourceUnreachable(SourceError):
+    """A source cannot be read now; it may be in a moment, so the asset tries again."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
-from customer_analytics.sources import SourceError
+from customer_analytics.sources import SourceError, SourceUnreachable
 
 FORMATS = ("csv", "parquet")
 _COMPRESSED = ("gz", "zip", "bz2", "xz", "zst")
@@ -86,7 +86,9 @@ def find(uri: str, name: str) -> SourceFile | None:
         ) from error
     except (OSError, ValueError, ImportError) as error:
         reason = without_credentials(str(error)) or type(error).__name__
-        raise SourceError(f"SOURCE_URI {shown} cannot be read ({reason}): check the address and the access") from error
+        raise SourceUnreachable(
+            f"SOURCE_URI {shown} cannot be read ({reason}): check the address and the access"
+        ) from error
     if len(found) > 1:
         names = " and ".join(PurePosixPath(p).name for p in found)
         raise SourceError(f"{shown} has both {names}: remove the one that is out of date")
@@ -133,7 +135,7 @@ def fetch(source: SourceFile, work: Path) -> FetchedFile:
                     copy.write(block)
     except OSError as error:
         reason = without_credentials(str(error)) or type(error).__name__
-        raise SourceError(f"{source.shown} cannot be read ({reason}): check the access to it") from error
+        raise SourceUnreachable(f"{source.shown} cannot be read ({reason}): check the access to it") from error
     if size == 0:
         raise SourceError(f"{source.shown} is empty (0 bytes): write it again, with its header")
     look.end()

@@ -12,6 +12,7 @@ from customer_analytics.resources.embedder.cache import CachedEmbedder
 from customer_analytics.resources.vector_store import VectorStore, sync
 from customer_analytics.resources.vector_store.inspection import inspect
 from customer_analytics.resources.warehouse import Warehouse
+from customer_analytics.retries import OUTSIDE_WORLD, fails_at_once_if_it_stays
 from customer_analytics.settings import Settings
 from customer_analytics.sources.precomputed_vectors import load
 from customer_analytics.table_assets import OWNERS
@@ -36,7 +37,9 @@ def collection_asset(collection: Collection) -> dg.AssetsDefinition:
         description=collection.description,
         ins={"source": dg.AssetIn(key=collection.source)},
         deps=["VECTOR_SNAPSHOT"],
+        retry_policy=OUTSIDE_WORLD,
     )
+    @fails_at_once_if_it_stays
     def embed_source(
         context: dg.AssetExecutionContext,
         source: pa.Table,

@@ -11,6 +11,7 @@ from customer_analytics.defs.feedback.progress import Progress
 from customer_analytics.resources.transcriber import Transcriber
 from customer_analytics.resources.transcriber.journal import Journal
 from customer_analytics.resources.warehouse import Warehouse
+from customer_analytics.retries import OUTSIDE_WORLD, fails_at_once_if_it_stays
 from customer_analytics.settings import Settings
 from customer_analytics.sources.rejected import replace_rejected
 from customer_analytics.table_assets import table_asset
@@ -18,7 +19,8 @@ from customer_analytics.table_checks import Measure, table_checks
 from customer_analytics.tables import CALL_TRANSCRIPTS, STG_REJECTED
 
 
-@table_asset(CALL_TRANSCRIPTS, kinds={"snowflake", "audio"}, deps=[CALL_STAGE])
+@table_asset(CALL_TRANSCRIPTS, kinds={"snowflake", "audio"}, deps=[CALL_STAGE], retry_policy=OUTSIDE_WORLD)
+@fails_at_once_if_it_stays
 def call_transcripts(
     context: dg.AssetExecutionContext,
     settings: dg.ResourceParam[Settings],

@@ -8,6 +8,7 @@ import dagster as dg
 
 from customer_analytics.calls.stage import stage_calls
 from customer_analytics.resources.warehouse import Warehouse
+from customer_analytics.retries import OUTSIDE_WORLD, fails_at_once_if_it_stays
 from customer_analytics.sample_data.once import ensure_sample
 from customer_analytics.settings import Settings
 from customer_analytics.table_assets import OWNERS
@@ -20,7 +21,9 @@ from customer_analytics.table_assets import OWNERS
     kinds={"snowflake", "audio"},
     code_version="1",
     description="The stage of recorded calls, one file each. Only new and changed recordings are uploaded.",
+    retry_policy=OUTSIDE_WORLD,
 )
+@fails_at_once_if_it_stays
 def call_stage(
     context: dg.AssetExecutionContext,
     settings: dg.ResourceParam[Settings],

@@ -8,6 +8,7 @@ from typing import Any
 import dagster as dg
 
 from customer_analytics.resources.warehouse import Warehouse
+from customer_analytics.retries import OUTSIDE_WORLD, fails_at_once_if_it_stays
 from customer_analytics.sample_data.once import ensure_sample
 from customer_analytics.settings import Settings
 from customer_analytics.sources.loading import LastLoad, Loaded, load_source
@@ -16,7 +17,8 @@ from customer_analytics.tables import PAYMENT_METHODS, SOURCES, STG_PAYMENTS, ST
 
 
 def staging_asset(table: Table) -> dg.AssetsDefinition:
-    @table_asset(table, kinds={"snowflake", "duckdb"})
+    @table_asset(table, kinds={"snowflake", "duckdb"}, retry_policy=OUTSIDE_WORLD)
+    @fails_at_once_if_it_stays
     def stage_source_file(
         context: dg.AssetExecutionContext,
         settings: dg.ResourceParam[Settings],

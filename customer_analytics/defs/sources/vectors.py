@@ -5,6 +5,7 @@ import hashlib
 import dagster as dg
 
 from customer_analytics.resources.embedder.cache import CachedEmbedder
+from customer_analytics.retries import OUTSIDE_WORLD, fails_at_once_if_it_stays
 from customer_analytics.sample_data.once import ensure_sample
 from customer_analytics.settings import Settings
 from customer_analytics.sources.precomputed_vectors import load
@@ -20,7 +21,9 @@ from customer_analytics.tables import COLLECTIONS
     code_version="1",
     description="Vectors under vectors/ at SOURCE_URI, checked: the texts that they cover are not embedded again. "
     "Optional: without any, every text is embedded here.",
+    retry_policy=OUTSIDE_WORLD,
 )
+@fails_at_once_if_it_stays
 def vector_snapshot(
     context: dg.AssetExecutionContext,
     settings: dg.ResourceParam[Settings],

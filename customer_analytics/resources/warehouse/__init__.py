@@ -29,6 +29,10 @@ class Warehouse(Protocol):
         """A new connection, for the caller to close."""
         ...
 
+    def wake(self) -> None:
+        """Start what must run before a session can be had. Imports nothing, so that a thread may do it early."""
+        ...
+
     def close(self) -> None:
         """Close what this process holds open. The local server stays for others."""
         ...

@@ -65,5 +65,8 @@ class LocalWarehouse(SessionPerThread):
         del args["backoff_policy"]
         return {**args, "network_timeout": 600}
 
+    def wake(self) -> None:
+        lifecycle.ensure(self.folder, self.options)
+
     def incarnation(self) -> ServerState:
         return lifecycle.ensure(self.folder, self.options)

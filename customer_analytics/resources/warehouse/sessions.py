@@ -32,6 +32,9 @@ class SessionPerThread(ABC):
     @abstractmethod
     def connection_args(self) -> dict[str, Any]: ...
 
+    def wake(self) -> None:  # noqa: B027 - an account is always there: nothing to start
+        """Start what must run before a session can be had."""
+
     def incarnation(self) -> Any:
         """Changes when what the sessions are connected to has gone away."""
         return None
