@@ -17,9 +17,13 @@ from customer_analytics.sources.files import without_credentials
 
 NAME = "customer_calls"
 EXTENSIONS = ("wav", "mp3", "m4a", "ogg", "flac")
-_PATTERN = re.compile(rf"0*(?P<customer>\d+)-.+\.({'|'.join(EXTENSIONS)})", re.I | re.S | re.A)
+_PATTERN = re.compile(rf"0*(?P<customer>\d+)-.*\.({'|'.join(EXTENSIONS)})", re.I | re.S | re.A)
 _LARGEST_ID = 2**63 - 1
 _LONGEST_NAME_BYTES = 255
+LARGEST_BYTES = 4 * 2**30
+"""A larger file is rejected: more than six hours in any format that is in use."""
+_BOMB_BYTES, _BOMB_RATIO = 50 * 2**20, 200
+"""An entry that unpacks to more than this, and to so many times its size, is no sound: at most silence."""
 
 
 @dataclass(frozen=True)
@@ -108,6 +112,10 @@ def _in_archive(archive: zipfile.ZipFile) -> Iterator[tuple[str, Callable[[], IO
 def _entry(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> IO[bytes]:
     if entry.flag_bits & 1:
         raise OSError("it is encrypted")
+    if entry.file_size > max(_BOMB_BYTES, _BOMB_RATIO * entry.compress_size):
+        raise OSError(
+            f"it would unpack to {entry.file_size:,} bytes from {entry.compress_size:,}, as no recording does"
+        )
     return io.BufferedReader(archive.open(entry))  # pyright: ignore[reportArgumentType]
 
 

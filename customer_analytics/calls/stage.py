@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+import lzma
 import shutil
 import zipfile
 import zlib
@@ -12,15 +13,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from customer_analytics.calls import CALL_STAGE, RejectedRecording, rejected_rows
-from customer_analytics.calls.recordings import NAME, Recording, Source, open_source
+from customer_analytics.calls.recordings import LARGEST_BYTES, NAME, Recording, Source, open_source
 from customer_analytics.sources import SourceError
 
 if TYPE_CHECKING:
     from snowflake.snowpark import Session
 
 _BLOCK_BYTES = 1024 * 1024
+_UNREADABLE = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, RuntimeError, NotImplementedError)
 _UPLOAD_FILES = 200
-"""Recordings that lie on the local disk at once on their way to the stage."""
+_UPLOAD_BYTES = 2**30
+"""Recordings that lie on the local disk at once on their way to the stage, and about how large they are."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +105,7 @@ def _remove_gone(session: Session, staged: dict[str, str], source: Source) -> in
 def _upload_new(
     session: Session, staged: dict[str, str], source: Source, work: Path
 ) -> tuple[int, list[RejectedRecording]]:
-    uploaded, waiting = 0, 0
+    uploaded, waiting, size = 0, 0, 0
     broken: list[RejectedRecording] = []
     for recording in source.recordings:
         path = work / recording.name
@@ -115,10 +118,10 @@ def _upload_new(
         if reason or staged.get(recording.name) == md5:
             path.unlink(missing_ok=True)
             continue
-        uploaded, waiting = uploaded + 1, waiting + 1
-        if waiting == _UPLOAD_FILES:
+        uploaded, waiting, size = uploaded + 1, waiting + 1, size + path.stat().st_size
+        if waiting == _UPLOAD_FILES or size >= _UPLOAD_BYTES:
             _put(session, work)
-            waiting = 0
+            waiting, size = 0, 0
     if waiting:
         _put(session, work)
     return uploaded, broken
@@ -134,7 +137,9 @@ def _fetch(recording: Recording, path: Path) -> tuple[str | None, str]:
                 digest.update(block)
                 copy.write(block)
                 size += len(block)
-    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, NotImplementedError) as error:
+                if size > LARGEST_BYTES:
+                    return f"it is larger than {LARGEST_BYTES / 2**30:.0f} GB: cut it", ""
+    except _UNREADABLE as error:
         # One entry of a zip can be damaged or encrypted while the others are whole.
         return f"it cannot be read ({type(error).__name__}: {error})", ""
     return (None if size else "the recording is empty (0 bytes)"), digest.hexdigest()

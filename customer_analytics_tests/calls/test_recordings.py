@@ -41,13 +41,14 @@ def test_recordings_are_found_by_name(tmp_path: Path, make) -> None:
 
 @pytest.mark.parametrize("make", [folder_of, zip_of])
 def test_what_cannot_be_a_call_is_rejected_with_its_reason(tmp_path: Path, make) -> None:
-    make(tmp_path, "call.wav", "-a.wav", "x6-a.wav", "6.wav", "6-a.txt", "6-a.wav", "b/6-a.mp3",
-         "99999999999999999999-a.wav", ".DS_Store", "__MACOSX/6-a.wav")  # fmt: skip
+    make(tmp_path, "call.wav", "-a.wav", "x6-a.wav", "6.wav", "6-a.txt", "6-a.wav", "b/6-a.mp3", "-6-a.wav", "6-.wav",
+         "99999999999999999999-a.wav", ".DS_Store", "__MACOSX/6-a.wav", "more.zip")  # fmt: skip
     with open_source(str(tmp_path)) as source:
         reasons = {r.source_file: r.reason for r in source.rejected}
-    assert [r.name for r in source.recordings] == ["6-a.wav"]
+    assert [r.name for r in source.recordings] == ["6-.wav", "6-a.wav"]
     assert set(reasons) == {
-        "call.wav", "-a.wav", "x6-a.wav", "6.wav", "6-a.txt", "b/6-a.mp3", "99999999999999999999-a.wav"
+        "call.wav", "-a.wav", "x6-a.wav", "6.wav", "6-a.txt", "b/6-a.mp3", "-6-a.wav", "99999999999999999999-a.wav",
+        "more.zip",
     }  # fmt: skip
     assert "customer id" in reasons["call.wav"]
     assert "wav, mp3" in reasons["6-a.txt"]
@@ -87,3 +88,24 @@ def test_any_file_system_of_fsspec_will_do() -> None:
 
 def test_leading_zeros_are_no_other_customer() -> None:
     assert customer_of("0006-a.wav") == 6
+
+
+def test_one_call_twice_in_a_zip_is_there_once(tmp_path: Path) -> None:
+    with pytest.warns(UserWarning, match="Duplicate name"):
+        zip_of(tmp_path, "6-a.wav", "6-a.wav")
+    with open_source(str(tmp_path)) as source:
+        assert [r.name for r in source.recordings] == ["6-a.wav"]
+        assert [r.reason for r in source.rejected] == ["the call 6-a stands there already, as 6-a.wav"]
+
+
+def test_a_link_that_leads_nowhere_or_in_circles_stops_nothing(tmp_path: Path) -> None:
+    folder_of(tmp_path, "6-a.wav")
+    calls = tmp_path / "customer_calls"
+    (calls / "7-gone.wav").symlink_to(tmp_path / "nowhere.wav")
+    (calls / "circle").symlink_to(calls)
+    with open_source(str(tmp_path)) as source:
+        assert "6-a.wav" in [r.name for r in source.recordings]
+        for recording in source.recordings:
+            if recording.name == "7-gone.wav":
+                with pytest.raises(OSError):
+                    recording.open()

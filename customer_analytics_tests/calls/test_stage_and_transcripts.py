@@ -143,3 +143,71 @@ def test_a_new_machine_takes_the_transcripts_from_the_table(
     again = transcribe_calls(session, Listener(), Journal(tmp_path / "empty.sqlite"))
     assert again.transcribed == 0
     assert again.fingerprint == heard.fingerprint
+
+
+AWKWARD = ["6-call 2 ü'\"#%.wav", "7-a.b.c.WAV", "8-(x) [y] {z} $HOME;&|`.wav", "9-שלום 😀.wav", "10-%20+=,.wav",
+           "11-.wav", "12-a.wav", "12-a.wav.wav", "0012-b?*.wav"]  # fmt: skip
+
+
+@pytest.mark.parametrize("archived", [False, True], ids=["folder", "zip"])
+def test_names_as_people_give_them(session, tmp_path: Path, journal: Journal, archived: bool) -> None:
+    root = tmp_path / "awkward"
+    calls = root / "customer_calls" / "year 2026"
+    calls.mkdir(parents=True)
+    for i, name in enumerate(AWKWARD, 1):
+        (calls / name).write_bytes(encoded(tone(i / 10), "wav"))
+    if archived:
+        shutil.make_archive(str(root / "customer_calls"), "zip", root / "customer_calls")
+        shutil.rmtree(root / "customer_calls")
+    staged = stage(session, root, tmp_path)
+    assert (staged.total, staged.rejected) == (len(AWKWARD), 0)
+    heard = {r["RELATIVE_PATH"]: r for r in transcribe_calls(session, Listener(), journal).rows.to_pylist()}
+    assert set(heard) == set(AWKWARD)
+    assert {name: heard[name]["TRANSCRIPT"] for name in AWKWARD} == {
+        name: f"{i / 10} seconds" for i, name in enumerate(AWKWARD, 1)
+    }
+    assert [heard[name]["CUSTOMER_ID"] for name in AWKWARD] == [6, 7, 8, 9, 10, 11, 12, 12, 12]
+    assert stage(session, root, tmp_path).uploaded == 0
+
+
+def test_a_call_that_is_renamed_moves_and_one_that_is_removed_goes(
+    session, root: Path, tmp_path: Path, journal: Journal
+) -> None:
+    stage(session, root, tmp_path)
+    transcribe_calls(session, Listener(), journal)
+    calls = root / "customer_calls"
+    (calls / "1-call '1'.wav").rename(calls / "20-renamed.wav")
+    (calls / "2-call '2'.wav").unlink()
+    stage(session, root, tmp_path)
+    heard = transcribe_calls(session, Listener(), journal)
+    assert heard.transcribed == 0
+    assert [(r["CALL_ID"], r["CUSTOMER_ID"], r["TRANSCRIPT"]) for r in heard.rows.to_pylist()] == [
+        ("20-renamed", 20, "0.1 seconds"),
+        ("3-call '3'", 3, "0.3 seconds"),
+    ]
+
+
+def test_entries_that_cannot_be_unpacked_are_rejected_and_the_others_go_up(session, root: Path, tmp_path: Path) -> None:
+    calls = root / "customer_calls"
+    spoken = encoded(tone(0.3), "wav")
+    with zipfile.ZipFile(root / "customer_calls.zip", "w") as archive:
+        archive.writestr("1-fine.wav", spoken)
+        archive.writestr("2-bomb.wav", bytes(60 * 2**20), zipfile.ZIP_DEFLATED)
+        archive.writestr("3-damaged.wav", spoken, zipfile.ZIP_LZMA)
+        archive.writestr("4-encrypted.wav", spoken)
+        archive.writestr("5-link.wav", "/etc/passwd")
+        archive.getinfo("5-link.wav").external_attr = 0o120777 << 16
+        archive.getinfo("4-encrypted.wav").flag_bits |= 1
+        damaged = archive.getinfo("3-damaged.wav")
+    shutil.rmtree(calls)
+    content = bytearray((root / "customer_calls.zip").read_bytes())
+    start = damaged.header_offset + 30 + len(damaged.filename) + 20
+    content[start : start + 200] = bytes(200)
+    (root / "customer_calls.zip").write_bytes(bytes(content))
+    staged = stage(session, root, tmp_path)
+    assert set(directory(session)) == {"1-fine.wav", "5-link.wav"}
+    reasons = rejected(session)
+    assert set(reasons) == {"2-bomb.wav", "3-damaged.wav", "4-encrypted.wav"}
+    assert staged.rejected == 3
+    assert "as no recording does" in reasons["2-bomb.wav"]
+    assert "encrypted" in reasons["4-encrypted.wav"]

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 LONGEST_UTTERANCE_SECONDS = 30
 """The search's memory grows with an utterance: speech without a pause is cut here."""
 _FRAME_SAMPLES = 480  # 30 ms, Segmenter's own
+_BLOCK = 60 * SAMPLE_RATE
 
 
 class PocketsphinxTranscriber:
@@ -49,13 +50,19 @@ class PocketsphinxTranscriber:
         return Decoder(loglevel="FATAL")
 
 
-def _pcm(samples: np.ndarray) -> bytes:
-    """16-bit samples; a quiet recording is brought up to half of full scale, so that pauses are told from speech."""
+def _pcm(samples: np.ndarray) -> bytearray:
+    """16-bit samples; a quiet recording is brought up to half of full scale, so that pauses are told from speech.
+
+    In blocks, as a call of hours must not stand in memory several times.
+    """
     import numpy as np
 
-    peak = float(np.abs(samples).max(initial=0))
+    peak = max((float(np.abs(samples[i : i + _BLOCK]).max()) for i in range(0, len(samples), _BLOCK)), default=0.0)
     gain = 0.5 / peak if 0 < peak < 0.5 else 1
     # Half a second of silence ends the last utterance. The odd sample after it leaves a short last frame:
     # Segmenter drops the utterance that it is in when the samples end with a whole frame.
-    rest = np.zeros(SAMPLE_RATE // 2 + (-len(samples) - SAMPLE_RATE // 2) % _FRAME_SAMPLES + 1, samples.dtype)
-    return (np.clip(np.concatenate([samples * gain, rest]), -1, 1) * 32767).astype("<i2").tobytes()
+    rest = SAMPLE_RATE // 2 + (-len(samples) - SAMPLE_RATE // 2) % _FRAME_SAMPLES + 1
+    pcm = bytearray()
+    for i in range(0, len(samples), _BLOCK):
+        pcm += (np.clip(samples[i : i + _BLOCK] * gain, -1, 1) * 32767).astype("<i2").tobytes()
+    return pcm + bytes(2 * rest)

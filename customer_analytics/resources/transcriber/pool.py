@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Thread
 
 from customer_analytics.resources.transcriber import SAMPLE_RATE, Transcriber
 from customer_analytics.resources.transcriber.audio import BrokenRecording, decode
@@ -86,6 +88,15 @@ _transcriber: Transcriber | None = None
 def _load(transcriber: Transcriber) -> None:
     global _transcriber
     _transcriber = transcriber
+    Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """A run that is killed leaves nobody who would end its processes: they wait for work for ever."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _work(path: Path) -> Outcome:

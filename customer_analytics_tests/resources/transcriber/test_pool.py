@@ -3,7 +3,10 @@ from __future__ import annotations
 import datetime as dt
 import os
 import signal
+import subprocess
+import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -82,6 +85,50 @@ def test_a_recording_that_kills_its_process_stops_no_other(files: list[Path]) ->
     assert set(outcomes) == set(files)
     assert "process died" in outcomes[files[3]].reason
     assert [o.reason for p, o in outcomes.items() if p != files[3]] == [None] * 7
+
+
+_KILLED = """
+import os, sys, time
+from pathlib import Path
+from customer_analytics.resources.transcriber.pool import transcribe_files
+
+class Slow:
+    name, processes = "slow", 2
+    def __init__(self, place): self.place = place
+    def transcribe(self, samples):
+        (Path(self.place) / str(os.getpid())).touch()
+        time.sleep(600)
+
+if __name__ == "__main__":
+    list(transcribe_files(Slow(sys.argv[1]), [Path(p) for p in sys.argv[2:]]))
+"""
+
+
+def test_processes_end_with_a_run_that_is_killed(files: list[Path], tmp_path: Path) -> None:
+    script, place = tmp_path / "run.py", tmp_path / "workers"
+    script.write_text(_KILLED)
+    place.mkdir()
+    run = subprocess.Popen([sys.executable, str(script), str(place), *map(str, files)])
+
+    def until(condition: Callable[[], bool]) -> bool:
+        patience = time.monotonic() + 120
+        while not condition() and time.monotonic() < patience:
+            time.sleep(0.1)
+        return condition()
+
+    def alive(pid: int) -> bool:
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            return False
+        # What nobody has waited for yet is still listed.
+        status = Path(f"/proc/{pid}/status")
+        return not status.is_file() or "State:\tZ" not in status.read_text()
+
+    assert until(lambda: len(list(place.iterdir())) == 2)
+    run.kill()
+    run.wait()
+    assert until(lambda: not any(alive(int(p.name)) for p in place.iterdir()))
 
 
 def test_an_error_of_the_transcriber_itself_is_raised(files: list[Path]) -> None:
