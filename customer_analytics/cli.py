@@ -208,7 +208,7 @@ def doctor() -> None:
         ill += not finding.healthy
         mark = typer.style("ok  ", fg="green") if finding.healthy else typer.style("FAIL", fg="red")
         remedy = f" -> {finding.remedy}" if finding.remedy and not finding.healthy else ""
-        typer.echo(f"{mark}  {finding.name:<14}{finding.detail}{remedy}")
+        typer.echo(f"{mark}  {finding.name:<16}{finding.detail}{remedy}")
     raise typer.Exit(1 if ill else 0)
 
 

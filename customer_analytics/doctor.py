@@ -34,33 +34,34 @@ def setting_lines(settings: Settings) -> Iterator[Finding]:
 
 def backend_lines(settings: Settings) -> Iterator[Finding]:
     """Every backend, tried out. Nothing raises: what fails becomes a line with its remedy."""
-    from customer_analytics.resources import build_resources
+    # Each is made inside of its own look: one that cannot even be made is a finding like any other.
+    from customer_analytics.resources.chat import chat_from
+    from customer_analytics.resources.embedder import embedder_from
+    from customer_analytics.resources.transcriber import transcriber_from
+    from customer_analytics.resources.vector_store import vector_store_from
+    from customer_analytics.resources.warehouse import warehouse_from
 
-    resources = build_resources(settings)
     yield _python()
     yield _try("home folder", lambda: _home(settings), "choose a writable folder with CUSTOMER_ANALYTICS_HOME")
     yield _try("sources", lambda: _sources(settings), "set SOURCE_URI to the folder of your files")
     yield _try(
         "warehouse",
-        lambda: _warehouse(resources["warehouse"]),
+        lambda: _warehouse(warehouse_from(settings)),
         "check the SNOWFLAKE_ settings, or see logs/ in the home folder for the local Snowflake",
     )
     yield _try(
         "vector store",
-        lambda: _vector_store(resources["vector_store"]),
-        "check WEAVIATE_URL and WEAVIATE_API_KEY, or unset both to use LanceDB",
+        lambda: _vector_store(vector_store_from(settings)),
+        "check WEAVIATE_URL, WEAVIATE_GRPC_URL and WEAVIATE_API_KEY, or unset them to use LanceDB",
     )
-    yield _try(
-        "embedder",
-        lambda: f"{resources['embedder'].model}, {resources['embedder'].embed(['hello']).shape[1]} dimensions",
-        "check EMBEDDER, and OPENAI_API_KEY with EMBEDDER=openai",
-    )
+    yield _try("Dagster storage", lambda: _storage(settings), "check DAGSTER_POSTGRES_URL, or unset it to use SQLite")
+    yield _try("embedder", lambda: _embedder(embedder_from(settings)), "check EMBEDDER, and OPENAI_API_KEY with openai")
     yield _try(
         "transcriber",
-        lambda: resources["transcriber"].name,
+        lambda: transcriber_from(settings).name,
         "check TRANSCRIBER; TRANSCRIBER=whisper needs the extra: make whisper",
     )
-    yield _try("chat", lambda: resources["chat"].name, "check OPENAI_API_KEY and CHAT_MODEL")
+    yield _try("chat", lambda: chat_from(settings).name, "check OPENAI_API_KEY and CHAT_MODEL")
 
 
 def _try(name: str, look: Callable[[], str], remedy: str) -> Finding:
@@ -101,6 +102,17 @@ def _sources(settings: Settings) -> str:
 def _warehouse(warehouse: Any) -> str:
     row = warehouse.session().sql("SELECT CURRENT_VERSION(), CURRENT_DATABASE(), CURRENT_SCHEMA()").collect()[0]
     return f"{type(warehouse).__name__}, version {row[0]}, {row[1]}.{row[2]}"
+
+
+def _storage(settings: Settings) -> str:
+    from customer_analytics.dagster_home import instance
+
+    with instance(settings) as storage:
+        return f"{'PostgreSQL' if settings.dagster_postgres_url else 'SQLite'}, {storage.get_runs_count()} runs"
+
+
+def _embedder(embedder: Any) -> str:
+    return f"{embedder.model}, {embedder.embed(['hello']).shape[1]} dimensions"
 
 
 def _vector_store(store: Any) -> str:
