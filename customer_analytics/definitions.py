@@ -25,7 +25,6 @@ def definitions() -> dg.Definitions:
         sensors=automation.SENSORS,
         resources=build_resources(settings),
         executor=executor(settings),
-        loggers={"console": dg.json_console_logger} if settings.log_format == "json" else None,
     )
 
 
