@@ -139,6 +139,14 @@ def test_dagsters_own_processes_have_no_secret_but_postgresqls() -> None:
         assert set(SERVICES[service]["environment"]) & secret <= {"DAGSTER_POSTGRES_URL"}
 
 
+def test_the_dashboard_may_have_a_role_that_only_reads() -> None:
+    given = {**SECRETS, "SNOWFLAKE_ROLE": "PIPELINE", "DASHBOARD_SNOWFLAKE_ROLE": "PIPELINE_READER"}
+    roles = {name: load(given)["services"][name]["environment"]["SNOWFLAKE_ROLE"] for name in ("code", "dashboard")}
+    assert roles == {"code": "PIPELINE", "dashboard": "PIPELINE_READER"}
+    del given["DASHBOARD_SNOWFLAKE_ROLE"]
+    assert load(given)["services"]["dashboard"]["environment"]["SNOWFLAKE_ROLE"] == "PIPELINE"
+
+
 def test_all_write_the_same_configuration_of_dagster_with_an_account_too() -> None:
     with_account = load({**SECRETS, "SNOWFLAKE_ACCOUNT": "org-one"})["services"]
     assert {with_account[s]["environment"]["MAX_CONCURRENT_RUNS"] for s in ("code", "webserver", "daemon")} == {"10"}
