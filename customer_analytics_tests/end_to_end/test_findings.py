@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -39,7 +40,7 @@ def table(exported: Path, name: str) -> pd.DataFrame:
 
 def test_each_channel_returns_what_it_truly_returns(exported: Path) -> None:
     frame = table(exported, "PRES_AD_SPEND").astype({"spend": float, "linear_revenue": float})
-    sums = frame.groupby("utm_source")[["spend", "linear_revenue"]].sum()
+    sums: Any = frame.groupby("utm_source")[["spend", "linear_revenue"]].sum()
     for channel in CHANNELS:
         if channel.roas is None:
             assert sums.loc[channel.source, "spend"] == 0
