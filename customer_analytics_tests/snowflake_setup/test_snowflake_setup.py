@@ -85,7 +85,7 @@ def test_teardown_removes_leftovers_of_failed_runs_and_nothing_that_looks_simila
         for name in left + kept:
             cursor.execute(f'CREATE OR REPLACE TABLE "{name}" (A INTEGER)')
         cursor.execute(f'CREATE STAGE IF NOT EXISTS "{left[0]}"')
-        removed = teardown(warehouse, NAMES, lambda line: None)
+        removed = teardown(warehouse, NAMES, lambda line: None, only_leftovers=True)
         tables = {row[1] for row in cursor.execute("SHOW TABLES IN SCHEMA ANALYTICS").fetchall()}
         for name in kept:
             cursor.execute(f'DROP TABLE IF EXISTS "{name}"')
@@ -93,6 +93,23 @@ def test_teardown_removes_leftovers_of_failed_runs_and_nothing_that_looks_simila
     assert len(removed) == 3  # two tables and a stage
     assert set(kept) <= tables
     assert not set(left) & tables
+
+
+def test_teardown_on_the_local_server_takes_its_own_database_or_says_why_not(warehouse: Warehouse) -> None:
+    """The local server need not keep comments of databases: without setup's mark nothing is dropped."""
+    names = Names("PIPELINE", "PIPELINE_READER", "PIPELINE_WH", "TO_BE_TORN_DOWN", "ANALYTICS")
+    said: list[str] = []
+    setup(warehouse, names, statements(names), lambda line: None)
+    with warehouse.connect() as connection:
+        cursor = connection.cursor()
+        cursor.execute("SHOW DATABASES LIKE 'TO_BE_TORN_DOWN'")
+        marked = any(MARK in str(value) for row in cursor.fetchall() for value in row)
+        removed = teardown(warehouse, names, said.append)
+        left = {row[1] for row in cursor.execute("SHOW DATABASES").fetchall()}
+    assert ('DATABASE "TO_BE_TORN_DOWN"' in removed) is marked
+    assert ("TO_BE_TORN_DOWN" in left) is not marked
+    assert marked or "Database TO_BE_TORN_DOWN stays: setup did not make it." in said
+    assert "CUSTOMER_ANALYTICS" in left
 
 
 def test_teardown_drops_what_setup_made() -> None:
