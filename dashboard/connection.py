@@ -8,13 +8,14 @@ from __future__ import annotations
 import contextlib
 import importlib
 import threading
+import time
 from decimal import Decimal
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from customer_analytics.tables import PRES_HEALTH
+from customer_analytics.tables import CUSTOMER_COMMENT, PRES_HEALTH
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 TABLES_SEEN_FOR_SECONDS = 10
 """So long a page may miss that a table was built anew."""
+_SEARCH_WARMS_AFTER_SECONDS = 3
+"""Until then the first page has the processor for itself."""
 _MISSING_OBJECT = 2003
 
 
@@ -73,13 +76,22 @@ def backends() -> Backends:
 
 @st.cache_resource(show_spinner=False)
 def warm_up() -> threading.Thread:
-    """Import the clients, connect and load the embedder in the background, once, while the first page is drawn."""
+    """In the background, once: connect while the first page's own imports run; later load what search needs."""
+
+    def start_server(source: Backends) -> None:
+        with contextlib.suppress(Exception):
+            source["warehouse"].connection_args()
 
     def work(source: Backends) -> None:
+        # The local Snowflake takes as long to start as its client takes to import: side by side.
+        threading.Thread(target=start_server, args=(source,), name="warm-up-server", daemon=True).start()
         with contextlib.suppress(Exception):  # whoever needs it later meets the error and shows it
+            importlib.import_module("snowflake.connector")
             source.connection()
+        time.sleep(_SEARCH_WARMS_AFTER_SECONDS)
         with contextlib.suppress(Exception):
             source["embedder"].embed(["warm"])
+            source["vector_store"].exists(CUSTOMER_COMMENT)
 
     thread = threading.Thread(target=partial(work, backends()), name="warm-up", daemon=True)
     thread.start()

@@ -46,8 +46,16 @@ def excerpt(text: str, words: Iterable[str], length: int = 420) -> tuple[str, bo
     return ("… " if start else "") + text[start:end] + (" …" if end < len(text) else ""), True
 
 
+def literal(text: str) -> str:
+    """The text for a widget that reads Markdown, such as a button: shown as it is, on one line."""
+    return re.sub(r"([\\`*_{}\[\]()<>#+\-.!|~$:&=^])", r"\\\1", " ".join(text.split()))
+
+
 def answer_html(text: str, passages: int, anchor: str) -> str:
-    """An answer as HTML: escaped, lines and "- " lists kept, citations [n] up to `passages` as links to `#anchor-n`."""
+    """An answer as HTML: escaped, lines and "- " lists kept, citations [n] as links to `#anchor-n`.
+
+    Citations beyond `passages` are left out.
+    """
     blocks: list[str] = []
     items: list[str] = []
 
@@ -61,7 +69,7 @@ def answer_html(text: str, passages: int, anchor: str) -> str:
             lambda m: (
                 f'<a class="citation" href="#{anchor}-{m[1]}" target="_self">{m[1]}</a>'
                 if 1 <= int(m[1]) <= passages
-                else m[0]
+                else ""
             ),
             html.escape(line.strip(), quote=False),
         )

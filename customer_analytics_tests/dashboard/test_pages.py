@@ -113,12 +113,15 @@ def test_a_link_opens_the_customer(business: Path, monkeypatch: pytest.MonkeyPat
     assert len(app.get("audio")) == 1
 
 
-@pytest.mark.parametrize("given", ["999999", "x", "6; drop table CUSTOMERS", "-1", "9" * 30])
+@pytest.mark.parametrize(
+    "given", ["999999", "x", "6; drop table CUSTOMERS", "-1", "9" * 30, "![x](http://127.0.0.1/x)"]
+)
 def test_an_unknown_customer_is_said(given: str, business: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CUSTOMER_ANALYTICS_HOME", str(business))
     app = open_page("customer", customer_id=given)
     assert not app.exception
-    assert any(given in str(w.value) for w in app.warning)
+    assert any("no such customer" in str(w.value) for w in app.warning)
+    assert any(given in str(t.value) for t in app.text)
 
 
 def test_each_attribution_model_gives_the_same_total(business: Path, monkeypatch: pytest.MonkeyPatch) -> None:

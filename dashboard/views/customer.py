@@ -13,19 +13,21 @@ from dashboard.customer_list import day_column, money_column
 from dashboard.downloads import download
 from dashboard.frame import data_up_to, figures, nothing_yet, open_customer, page
 from dashboard.passages import card
+from dashboard.safe_text import literal
 
 
 def ask_for_customer(given: str) -> None:
     """A search box, and the customers that it finds."""
     search = st.text_input("Name or number", placeholder="Search customers", icon=":material/search:", key="find")
     if given:
-        st.warning(f"There is no customer {given}.", icon=":material/person_off:")
+        st.warning("There is no such customer.", icon=":material/person_off:")
+        st.text(f"Asked for: {given[:80]}")  # from the address: anybody's text, shown literally
     found = queries.find_customers(search)
     if not len(found):
         nothing_yet("No customer matches." if search else "There is no customer in the sources (customers).")
     for column, row in zip(st.columns(4) * 5, found.itertuples(), strict=False):
         label = formats.name(row.first_name, row.last_name, row.customer_id)
-        if column.button(f"{label} · {row.customer_id}", key=f"open-{row.customer_id}", width="stretch"):
+        if column.button(literal(f"{label} · {row.customer_id}"), key=f"open-{row.customer_id}", width="stretch"):
             open_customer(int(str(row.customer_id)))
 
 

@@ -31,28 +31,32 @@ TURNS = 6
 """So many turns of the conversation are remembered."""
 LONGEST_TURN = 2_000
 LONGEST_PASSAGE = 4_000
+_BROKE_OFF = "The chat model's answer broke off: ask again."
 
 
 class OpenAIChat:
     """Streams answers of one chat model. The client is made at first use."""
 
-    def __init__(self, model: str, api_key: str, base_url: str | None = None, timeout_seconds: float = 60) -> None:
+    def __init__(self, model: str, api_key: str, base_url: str | None = None, timeout_seconds: float = 30) -> None:
         self.name = f"openai:{model}"
         self._model = model
-        self._options = {"api_key": api_key, "base_url": base_url, "timeout": timeout_seconds, "max_retries": 2}
+        # `timeout` is the longest silence, also between two pieces; someone waits before the page.
+        self._options = {"api_key": api_key, "base_url": base_url, "timeout": timeout_seconds, "max_retries": 1}
         self._client: OpenAI | None = None
 
     def answer(self, question: str, passages: Sequence[Passage], history: Sequence[Turn] = ()) -> Iterator[str]:
+        import httpx
         import openai
 
         if self._client is None:
             self._client = openai.OpenAI(**self._options)
         messages: Any = build_messages(question, passages, history)
+        empty = True
         try:
-            for chunk in self._client.chat.completions.create(
-                model=self._model, messages=messages, temperature=0, stream=True
-            ):
+            # No temperature: some models refuse any but their own.
+            for chunk in self._client.chat.completions.create(model=self._model, messages=messages, stream=True):
                 if chunk.choices and (piece := chunk.choices[0].delta.content):
+                    empty = False
                     yield piece
         except openai.AuthenticationError as error:
             raise ChatError("The chat model refuses the key: set OPENAI_API_KEY to a valid one.") from error
@@ -60,10 +64,20 @@ class OpenAIChat:
             raise ChatError(f"The chat model {self._model} is not there: set CHAT_MODEL to one that is.") from error
         except openai.RateLimitError as error:
             raise ChatError("The chat model's rate or quota is used up: wait a minute, or raise the quota.") from error
+        except openai.APITimeoutError as error:
+            raise ChatError("The chat model took too long: ask again, or look at OPENAI_BASE_URL.") from error
         except openai.APIConnectionError as error:
+            if not empty:
+                raise ChatError(_BROKE_OFF) from error
             raise ChatError("The chat model cannot be reached: look at OPENAI_BASE_URL and the network.") from error
         except openai.APIStatusError as error:
-            raise ChatError(f"The chat model answered with status {error.status_code}: try again later.") from error
+            remedy = "try again later" if error.status_code >= 500 else "look at CHAT_MODEL and OPENAI_BASE_URL"
+            raise ChatError(f"The chat model answered with status {error.status_code}: {remedy}.") from error
+        except (openai.OpenAIError, httpx.HTTPError, ValueError) as error:
+            # Once a stream has begun, the client passes on what breaks it as it is.
+            raise ChatError(_BROKE_OFF) from error
+        if empty:
+            raise ChatError("The chat model answered nothing: ask again, or set CHAT_MODEL to another model.")
 
 
 def build_messages(question: str, passages: Sequence[Passage], history: Sequence[Turn] = ()) -> list[dict[str, str]]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import random
+import re
 import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 _PRIMARY_KEY = {b"lance-schema:unenforced-primary-key": b"true"}
 _IDS_PER_STATEMENT = 5_000
 _ATTEMPTS = 20
+_SOURCE_PLACE = re.compile(r",? ?/\S*\.cargo/\S+")
+"""Lance ends its messages with the place in its own source."""
 T = TypeVar("T")
 
 
@@ -304,7 +307,10 @@ def _errors(collection: Collection) -> Iterator[None]:
         if "was not found" in text or "does not exist" in text:
             text = f"The collection {collection.name} is not there: materialise it, or restore a snapshot of it."
         else:
-            text = f"LanceDB failed on {collection.name}: {text}"
+            text = (
+                f"LanceDB failed on {collection.name}: {_SOURCE_PLACE.sub('', text)}. If its files are damaged, bring "
+                "them back with `customer-analytics vectors restore`, or remove their folder and run `make run`."
+            )
         raise VectorStoreError(text) from error
 
 
