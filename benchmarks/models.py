@@ -1,6 +1,7 @@
 """Seconds of training and scoring. Labelled texts: a Parquet file with review_text and label.
 
 python -m benchmarks.models sentiment LABELLED.parquet [--rows 2000] [--score 12638] [--nested] [--json]
+python -m benchmarks.models scoring LABELLED.parquet [--score 12638] [--json]
 python -m benchmarks.models lifetime-value [--customers 10000] [--score 1000000] [--json]
 """
 
@@ -51,6 +52,62 @@ def sentiment(
     figures |= {"scored_texts": score, "model_seconds": time.perf_counter() - began}
     if nested:
         figures |= _nested(data, settings.seed)
+    _print(figures, as_json)
+
+
+@app.command()
+def scoring(
+    labelled: Annotated[Path, typer.Argument(help="Parquet with review_text and label")],
+    score: Annotated[int, typer.Option(help="Comments to score")] = 12_638,
+    as_json: Annotated[bool, typer.Option("--json")] = False,
+) -> None:
+    """PRED_TWITTER_COMMENTS through Dagster, from the scan of the collection to the table, in a home of its own.
+
+    Vectors are drawn at random and every comment is a new text, so none is recalled: the time is what matters here.
+    """
+    import datetime as dt
+    import tempfile
+
+    import dagster as dg
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    from customer_analytics.defs.sentiment.predictions import pred_twitter_comments
+    from customer_analytics.defs.sentiment.training import train_and_promote
+    from customer_analytics.local_snowflake import lifecycle
+    from customer_analytics.resources import build_resources
+    from customer_analytics.resources.vector_store import sync
+    from customer_analytics.resources.vector_store.rows import property_rows
+    from customer_analytics.settings import Settings
+    from customer_analytics.tables import COMMENT_TRAINING, CUSTOMER_COMMENT
+
+    random = np.random.default_rng(0)
+
+    def embed(texts: Any) -> np.ndarray:
+        vectors = random.normal(size=(len(texts), 384)).astype(np.float32)
+        return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+
+    table = pq.read_table(labelled)
+    columns = {name.lower(): table.column(name).to_pylist() for name in table.column_names}
+    texts, labels = columns["review_text"][:2000], [str(label) for label in columns["label"][:2000]]
+    said = [f"{texts[i % len(texts)]} {i}" for i in range(score)]
+    learnt = pa.table({"review_text": texts, "label": labels})
+    days = [dt.datetime(2024, 1, 1, tzinfo=dt.UTC)] * score
+    comments = pa.table({"customer_id": list(range(score)), "date": days, "review_text": said})
+    with tempfile.TemporaryDirectory() as home:
+        resources = build_resources(Settings(customer_analytics_home=Path(home), source_uri=home))
+        store = resources["vector_store"]
+        for collection, rows in ((COMMENT_TRAINING, learnt), (CUSTOMER_COMMENT, comments)):
+            sync(store, collection, property_rows(collection, rows), embed, model="drawn", dimension=384)
+        train_and_promote(store, resources["model_registry"], 0, 0.5)
+        began = time.perf_counter()
+        result = dg.materialize([pred_twitter_comments], resources=resources, instance=dg.DagsterInstance.ephemeral())
+        seconds = time.perf_counter() - began
+        metadata = result.asset_materializations_for_node("PRED_TWITTER_COMMENTS")[0].metadata
+        took = result.get_step_success_events()[0].step_success_data.duration_ms or 0
+        figures = {"scored_rows": metadata["rows_scored"].value, "step_seconds": took / 1000, "run_seconds": seconds}
+        resources["warehouse"].close()
+        lifecycle.stop(resources["warehouse"].folder)
     _print(figures, as_json)
 
 

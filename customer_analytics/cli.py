@@ -25,7 +25,7 @@ app = typer.Typer(
 )
 warehouse_app = typer.Typer(help="The local Snowflake: start, stop, status, connection.", no_args_is_help=True)
 vectors_app = typer.Typer(help="The vector collections: snapshot, restore, backup.", no_args_is_help=True)
-models_app = typer.Typer(help="The models: list, promote, rollback.", no_args_is_help=True)
+models_app = typer.Typer(help="The models: list, promote, rollback, prune.", no_args_is_help=True)
 snowflake_app = typer.Typer(help="A Snowflake account: set-up and teardown.", no_args_is_help=True)
 app.add_typer(warehouse_app, name="warehouse")
 app.add_typer(vectors_app, name="vectors")
@@ -241,6 +241,19 @@ def models_rollback(model: Annotated[str, typer.Argument(help="Such as SENTIMENT
     """Make the champion before the present one the champion again."""
     with one_sentence_errors():
         _crowned(_model_registry().rollback(model.upper()))
+
+
+@models_app.command("prune")
+def models_prune(
+    model: Annotated[str, typer.Argument(help="Such as SENTIMENT_CLASSIFIER")],
+    keep: Annotated[int, typer.Option(min=0, help="How many versions to keep beside those in use")] = 5,
+) -> None:
+    """Delete old versions. Champion, challenger and the champion before (for rollback) always stay."""
+    with one_sentence_errors():
+        deleted = _model_registry().prune(model.upper(), keep)
+    typer.echo(
+        f"Deleted {', '.join(v.version for v in deleted)} of {model.upper()}." if deleted else "Nothing to delete."
+    )
 
 
 def _crowned(version: ModelVersion) -> None:

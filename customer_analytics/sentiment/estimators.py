@@ -264,7 +264,7 @@ def _numbers(number: Number, terms: list[str]) -> np.ndarray:
 
 def _pieces(token: str) -> list[str]:
     padded = f" {token[:_LONGEST_TOKEN]} "
-    return [padded[i : i + n] for n in range(2, 6) for i in range(max(len(padded) - n + 1, 0))]
+    return [padded[i : i + n] for n in range(2, 6) for i in range(len(padded) - n + 1)]
 
 
 def _sparse(rows: np.ndarray, columns: np.ndarray, height: int, width: int | None = None) -> Any:

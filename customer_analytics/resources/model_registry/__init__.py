@@ -91,6 +91,13 @@ class ModelRegistry(Protocol):
         """Make the champion before the present one CHAMPION again. Without one: `ModelRegistryError`."""
         ...
 
+    def prune(self, name: str, keep: int) -> list[ModelVersion]:
+        """Delete all but CHAMPION, CHALLENGER, what `rollback` would go back to, and the `keep` newest of the others.
+
+        Returns what was deleted.
+        """
+        ...
+
     def note(self, name: str, version: str, key: str, value: Any) -> None:
         """Keep one more metric (JSON) with a version."""
         ...

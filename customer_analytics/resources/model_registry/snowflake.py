@@ -124,13 +124,25 @@ class SnowflakeModelRegistry:
         champion = next((v for v in versions if v.is_champion), None)
         if champion is None:
             raise ModelRegistryError(f"{name} has no champion: promote a version first")
-        earlier = [v for v in versions if not v.is_champion and _since(v, "promoted_at") > _since(v, "rolled_back_at")]
-        if not earlier:
+        target = _before(versions)
+        if target is None:
             raise ModelRegistryError(f"{name} {champion.version} is the first champion: there is none to go back to")
-        target = max(earlier, key=lambda v: _since(v, "promoted_at"))
         self.note(name, champion.version, "rolled_back_at", _now())
         self._crown(target, None)
         return self.find(name, target.version)
+
+    def prune(self, name: str, keep: int) -> list[ModelVersion]:
+        versions = self.versions(name)
+        if not versions:
+            raise ModelRegistryError(f"{name} has no version yet: materialise the asset {name} first")
+        way_back = _before(versions)
+        old = [v for v in versions if not v.aliases and v != way_back][keep:]
+        for version in old:
+            with _quiet():
+                self._model(name).delete_version(version.version)
+            for kept in (self._cache / name.upper()).glob(f"{version.version}-*.pickle"):
+                kept.unlink(missing_ok=True)
+        return old
 
     def note(self, name: str, version: str, key: str, value: Any) -> None:
         with _quiet():
@@ -196,6 +208,12 @@ def _number(version: str) -> int:
 
 def _since(version: ModelVersion, key: str) -> str:
     return version.metrics.get(key) or ""
+
+
+def _before(versions: Sequence[ModelVersion]) -> ModelVersion | None:
+    """The champion before the present one, if it is there still."""
+    earlier = [v for v in versions if not v.is_champion and _since(v, "promoted_at") > _since(v, "rolled_back_at")]
+    return max(earlier, key=lambda v: _since(v, "promoted_at")) if earlier else None
 
 
 def _now() -> str:

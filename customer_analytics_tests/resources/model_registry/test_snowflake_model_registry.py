@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -83,3 +85,50 @@ def test_a_metric_that_is_not_json_is_refused_before_anything_is_logged(registry
             "TOY", LogisticRegression(), metrics={"auc": float("nan")}, data_hash="h", code_version="1", sample_input=X
         )
     assert registry.versions("TOY") == []
+
+
+def test_old_versions_are_pruned_but_never_champion_or_challenger(registry, tmp_path):
+    with pytest.raises(ModelRegistryError, match="has no version yet"):
+        registry.prune("TOY", 0)
+    for number in range(5):
+        log(registry, number)
+    for version in ("V2", "V1"):
+        registry.promote("TOY", version)
+    registry.load("TOY", "V3")
+    assert [v.version for v in registry.prune("TOY", 1)] == ["V3"]
+    assert [v.version for v in registry.versions("TOY")] == ["V5", "V4", "V2", "V1"], "V2 is the way back"
+    assert not list((tmp_path / "cache").rglob("V3-*.pickle"))
+    assert registry.prune("TOY", 1) == []
+    assert [v.version for v in registry.prune("TOY", 0)] == ["V4"]
+    assert registry.rollback("TOY").version == "V2"
+    assert log(registry, 6).version == "V6", "a number is not used again"
+
+
+def test_a_version_keeps_the_code_that_it_was_made_with(registry, tmp_path, monkeypatch):
+    """The module changes on disk and in memory after logging; the version loads and predicts as it was."""
+    folder = tmp_path / "package"
+    folder.mkdir()
+    monkeypatch.syspath_prepend(str(folder))
+    source = (
+        "from sklearn.base import BaseEstimator\n"
+        "class Constant(BaseEstimator):\n"
+        "    def fit(self, X, y=None):\n        return self\n"
+        "    def predict(self, X):\n        return [VALUE] * len(X)\n"
+    )
+    (folder / "toy_code.py").write_text(f"VALUE = 1\n{source}")
+    import toy_code  # pyright: ignore[reportMissingImports]
+
+    registry.log(
+        "TOY",
+        toy_code.Constant(),
+        metrics={},
+        data_hash="h",
+        code_version="1",
+        sample_input=X.head(2),
+        code=[toy_code],
+        method="predict",
+    )
+    (folder / "toy_code.py").write_text("VALUE = 2\n")
+    monkeypatch.delitem(sys.modules, "toy_code")
+    for _ in range(2):  # from the registry, then from the copy kept on this machine
+        assert list(registry.load("TOY", "V1").predict(X.head(2))) == [1, 1]
