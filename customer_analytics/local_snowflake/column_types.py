@@ -26,12 +26,30 @@ class Type:
 
 
 FLOAT, TEXT, BOOLEAN, DATE, TIMESTAMP = (Type(k) for k in ("FLOAT", "TEXT", "BOOLEAN", "DATE", "TIMESTAMP"))
+TIMESTAMP_TZ, TIME, BINARY, VARIANT = (Type(k) for k in ("TIMESTAMP_TZ", "TIME", "BINARY", "VARIANT"))
 INTEGER = Type("NUMBER")
 Outputs = list[tuple[str, Type | None]]
 Describe = Callable[[exp.Table], Outputs]
 
 _DUCK_INTEGERS = {"BIGINT", "INTEGER", "SMALLINT", "TINYINT", "HUGEINT", "UBIGINT", "UINTEGER", "USMALLINT", "UTINYINT"}
-_DUCK = {"DOUBLE": FLOAT, "FLOAT": FLOAT, "VARCHAR": TEXT, "BOOLEAN": BOOLEAN, "DATE": DATE}
+_DUCK = {
+    "DOUBLE": FLOAT,
+    "FLOAT": FLOAT,
+    "VARCHAR": TEXT,
+    "BOOLEAN": BOOLEAN,
+    "DATE": DATE,
+    "TIMESTAMP WITH TIME ZONE": TIMESTAMP_TZ,
+    "TIME": TIME,
+    "BLOB": BINARY,
+    "JSON": VARIANT,
+}
+_FLATTENED = [
+    *(("SEQ", INTEGER), ("KEY", TEXT), ("PATH", TEXT), ("INDEX", INTEGER), ("VALUE", VARIANT), ("THIS", VARIANT)),
+]
+_VARIANT_FUNCTIONS = (
+    *(exp.JSONExtract, exp.Bracket, exp.ParseJSON, exp.GetExtract, exp.ToVariant, exp.Array, exp.Struct, exp.ArrayAgg),
+    *(exp.JSONObject, exp.StripNullValue, exp.ArrayMax, exp.ArrayMin),
+)
 _INTEGER_FUNCTIONS = (
     *(exp.Count, exp.CountIf, exp.RowNumber, exp.Rank, exp.DenseRank, exp.Ntile, exp.DateDiff, exp.Length),
     *(exp.Year, exp.Month, exp.Day, exp.Extract, exp.DayOfWeek, exp.WidthBucket, exp.ApproxDistinct, exp.StrPosition),
@@ -39,7 +57,7 @@ _INTEGER_FUNCTIONS = (
 )
 _FLOAT_FUNCTIONS = (
     *(exp.Sqrt, exp.Ln, exp.Exp, exp.Pow, exp.Stddev, exp.StddevSamp, exp.StddevPop, exp.Variance, exp.VariancePop),
-    *(exp.ToDouble, exp.Corr, exp.Log),
+    *(exp.ToDouble, exp.Corr, exp.Log, exp.Cbrt),
 )
 _TEXT_FUNCTIONS = (exp.Concat, exp.DPipe, exp.Upper, exp.Lower, exp.Trim, exp.Substring, exp.ToChar, exp.GroupConcat)
 _LIKE_FIRST = (
@@ -57,7 +75,7 @@ def from_duck(name: str) -> Type | None:
     if name.startswith("DECIMAL("):
         precision, scale = name[8:-1].split(",")
         return Type("NUMBER", int(precision), int(scale))
-    return TIMESTAMP if name.startswith("TIMESTAMP") else _DUCK.get(name)
+    return _DUCK.get(name) or (TIMESTAMP if name.startswith("TIMESTAMP") else None)
 
 
 def snowflake_name(duck_type: str) -> str:
@@ -66,7 +84,7 @@ def snowflake_name(duck_type: str) -> str:
         return "TIMESTAMP_TZ"
     known = from_duck(duck_type)
     if known is None:
-        return {"BLOB": "BINARY", "TIME": "TIME", "UUID": "TEXT"}.get(duck_type, "VARIANT")
+        return {"UUID": "TEXT"}.get(duck_type, "VARIANT")
     if known.kind == "NUMBER":
         return f"NUMBER({known.precision}, {known.scale})"
     return {"FLOAT": "REAL", "TIMESTAMP": "TIMESTAMP_NTZ"}.get(known.kind, known.kind)
@@ -86,6 +104,14 @@ def from_cast(data_type: exp.DataType) -> Type | None:
         return DATE
     if kind == exp.DType.BOOLEAN:
         return BOOLEAN
+    if kind in (exp.DType.VARIANT, exp.DType.OBJECT, exp.DType.ARRAY, exp.DType.JSON):
+        return VARIANT
+    if kind in (exp.DType.BINARY, exp.DType.VARBINARY):
+        return BINARY
+    if kind == exp.DType.TIME:
+        return TIME
+    if kind in (exp.DType.TIMESTAMPTZ, exp.DType.TIMESTAMPLTZ):
+        return TIMESTAMP_TZ
     return TIMESTAMP if kind in exp.DataType.TEMPORAL_TYPES else None
 
 
@@ -175,6 +201,7 @@ class Types:
         start = query.args.get("from_")
         relations = [start.this] if start else []
         relations += [join.this for join in query.args.get("joins") or []]
+        relations += query.args.get("laterals") or []
         for relation in relations:
             sources[_alias(relation)] = self._source(relation, named, outer)
         scope = self._scopes[id(query)] = Scope(sources, outer)
@@ -209,6 +236,8 @@ class Types:
             alias = relation.args.get("alias")
             columns = [_identifier(c) for c in alias.columns] if alias else []
             return [(c, t) for c, (_, t) in zip(columns, outputs, strict=False)] if columns else outputs
+        if isinstance(relation, exp.Lateral | exp.TableFromRows) and isinstance(relation.this, exp.Explode):
+            return list(_FLATTENED)
         return []
 
     def _scope(self, node: exp.Expr) -> Scope:
@@ -229,6 +258,8 @@ class Types:
             return from_cast(node.to)
         if isinstance(node, exp.Add | exp.Sub | exp.Mul | exp.Div | exp.Mod):
             return self._arithmetic(node)
+        if isinstance(node, exp.Anonymous) and node.name.upper() in ("TO_TIMESTAMP", "TO_TIMESTAMP_NTZ"):
+            return TIMESTAMP
         if isinstance(node, exp.Sum):
             argument = self.of(node.this if not isinstance(node.this, exp.Distinct) else node.this.expressions[0])
             return Type("NUMBER", MAX_PRECISION, argument.scale) if argument and argument.kind == "NUMBER" else FLOAT
@@ -263,9 +294,13 @@ class Types:
         if isinstance(node, exp.TsOrDsToDate | exp.CurrentDate | exp.LastDay | exp.DateFromParts):
             return DATE
         if isinstance(node, exp.CurrentTimestamp):
-            return TIMESTAMP
+            return TIMESTAMP_TZ
         if isinstance(node, exp.Predicate | exp.Connector | exp.Not | exp.Boolean):
             return BOOLEAN
+        if isinstance(node, _VARIANT_FUNCTIONS):
+            return VARIANT
+        if isinstance(node, exp.HexString | exp.ToBinary):
+            return BINARY
         if isinstance(node, exp.Distinct):
             return self.of(node.expressions[0])
         return self.of(node.this) if isinstance(node, _LIKE_FIRST) else None
@@ -279,7 +314,7 @@ class Types:
             return None
         if one == DATE and isinstance(node, exp.Add | exp.Sub):
             return INTEGER if other == DATE else DATE
-        if TEXT in (one, other) or FLOAT in (one, other):
+        if {one, other} & {TEXT, FLOAT, VARIANT}:
             return FLOAT
         if one.kind != "NUMBER" or other.kind != "NUMBER":
             return None

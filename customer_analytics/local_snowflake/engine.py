@@ -16,17 +16,22 @@ from fakesnow.conn import FakeSnowflakeConnection
 from fakesnow.instance import FakeSnow
 from fakesnow.transforms import show
 
-from customer_analytics.local_snowflake import functions, models, values
+from customer_analytics.local_snowflake import conversions, functions, models, semi_structured, values
 from customer_analytics.local_snowflake.fakesnow_patches import (
     BoundedResults,
+    columns_as_snowflake_names_them,
     escape_comments,
     keep_stages_in,
     read_csv_as_declared,
 )
 from customer_analytics.local_snowflake.locks import TableLocks
 from customer_analytics.local_snowflake.model_methods import ModelRunners
+from customer_analytics.local_snowflake.object_times import ObjectTimes
 
 CONFLICT_ATTEMPTS = 60
+SESSION_MACROS = (
+    functions.SESSION_MACROS + values.SESSION_MACROS + conversions.SESSION_MACROS + semi_structured.SESSION_MACROS
+)
 
 
 class Engine(FakeSnow):
@@ -43,12 +48,15 @@ class Engine(FakeSnow):
         read_csv_as_declared()
         keep_stages_in(self.stages_folder.resolve())
         self.model_runners = ModelRunners()
+        self.times = ObjectTimes(folder / "object_times.json")
+        self.temporary_stages: set[tuple[str, str, str]] = set()
         self.ddl_lock, self.locks = threading.RLock(), TableLocks()
         con = self.duck_conn = duckdb.connect(":memory:", config={"lambda_syntax": "ENABLE_SINGLE_ARROW"})
         con.execute(f"SET temp_directory = '{_text(folder / 'spill')}'")
         con.execute(f"ATTACH '{_text(folder / '_fs_global.sys')}' AS _fs_global")
         con.execute(info_schema.fs_global_creation_sql())
         con.execute(show.fs_global_creation_sql())
+        con.execute(columns_as_snowflake_names_them())
         con.execute(models.CATALOGUE)
         con.execute("SET GLOBAL TimeZone = 'UTC'")
         self._remove_temporary_stages()
@@ -67,6 +75,7 @@ class Engine(FakeSnow):
             self.duck_conn.execute(f'CHECKPOINT "{name}"')
 
     def close(self) -> None:
+        self.times.save()
         self.model_runners.close()
         self.duck_conn.close()
 
@@ -87,7 +96,7 @@ class Duck:
         self.con, self.in_transaction = con, False
         self.side = con.cursor()
         """For the catalogue of stages and models: DuckDB writes only one attached database in a transaction."""
-        con.execute(functions.SESSION_MACROS + values.SESSION_MACROS)
+        con.execute(SESSION_MACROS)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.con, name)
@@ -149,6 +158,10 @@ class Connection(FakeSnowflakeConnection):
         self.model_functions: set[str] = set()
         self.number = 0
         self.query_tag: str | None = None
+        self.parameters: dict[str, str] = {}
+        """Session parameters that were set."""
+        self.named_values: dict[str, str] = {}
+        """Session variables, as literals."""
         self.last_query_id: str | None = None
         self.lost_transaction = False
         """Its transaction was rolled back because the client seemed gone: the next statement must say so."""

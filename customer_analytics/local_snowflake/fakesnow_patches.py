@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from pathlib import Path
+from string import Template
 from typing import Any
 
 from fakesnow import info_schema
 from fakesnow.copy_into import ReadCSV
-from fakesnow.transforms import stage
+from fakesnow.transforms import stage, transforms
 from sqlglot import exp
 
 
@@ -28,6 +29,23 @@ def read_csv_as_declared() -> None:
         return exp.var(csv_files.relation(self, [url]))
 
     ReadCSV.read_expression = read_expression  # type: ignore[method-assign]
+
+
+def columns_as_snowflake_names_them() -> str:
+    """DESCRIBE and INFORMATION_SCHEMA.COLUMNS: every whole number is a NUMBER(38,0), and comments are shown.
+
+    The statement that makes fakesnow's view anew with it.
+    """
+    described = transforms.SQL_DESCRIBE_TABLE.template
+    transforms.SQL_DESCRIBE_TABLE = Template(
+        described.replace('NULL::VARCHAR AS "comment"', "nullif(comment, '') AS \"comment\"")
+    )
+    whole = "columns.data_type IN ('BIGINT', 'INTEGER', 'SMALLINT', 'TINYINT', 'HUGEINT', 'UBIGINT')"
+    view = info_schema.SQL_CREATE_GLOBAL_INFORMATION_SCHEMA_COLUMNS_VIEW
+    view = view.replace("create view if not exists", "create or replace view")
+    view = view.replace("columns.data_type='BIGINT'", whole)
+    scale = "case when columns.data_type='DOUBLE' then NULL else columns.numeric_scale end"
+    return view.replace(scale, f"case when {whole} then 0 else {scale} end")
 
 
 def escape_comments() -> None:

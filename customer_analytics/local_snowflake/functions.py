@@ -12,6 +12,20 @@ SESSION_MACROS = """
 CREATE OR REPLACE TEMP MACRO local_width_bucket(e, a, b, n) AS
     CASE WHEN e < a THEN 0 WHEN e >= b THEN n + 1 ELSE 1 + CAST(floor((e - a) * n / ((b - a) * 1.0)) AS BIGINT) END;
 CREATE OR REPLACE TEMP MACRO local_generator(n) AS TABLE SELECT range AS local_seq FROM range(n);
+CREATE OR REPLACE TEMP MACRO local_today() AS CAST(now() AT TIME ZONE 'UTC' AS DATE);
+CREATE OR REPLACE TEMP MACRO local_sqrt(x) AS
+    CASE WHEN x < 0 THEN error('Invalid floating point operation: sqrt(' || x || ')') ELSE sqrt(x) END;
+CREATE OR REPLACE TEMP MACRO local_ln(x) AS
+    CASE WHEN x <= 0 THEN error('Invalid floating point operation: ln(' || x || ')') ELSE ln(x) END;
+CREATE OR REPLACE TEMP MACRO hash_agg(x) AS CAST(bit_xor(hash(x))::HUGEINT - 9223372036854775808 AS BIGINT);
+CREATE OR REPLACE TEMP MACRO local_at_zone(zone, x) AS x AT TIME ZONE zone;
+CREATE OR REPLACE TEMP MACRO vector_l1_distance(a, b) AS
+    list_sum(list_transform(list_zip(a::FLOAT[], b::FLOAT[]), lambda p: abs(p[1] - p[2])))::DOUBLE;
+CREATE OR REPLACE TEMP MACRO current_client() AS 'customer-analytics local';
+CREATE OR REPLACE TEMP MACRO current_available_roles() AS '["SYSADMIN"]';
+CREATE OR REPLACE TEMP MACRO current_secondary_roles() AS '{"roles":"","value":""}';
+CREATE OR REPLACE TEMP MACRO current_ip_address() AS '127.0.0.1';
+CREATE OR REPLACE TEMP MACRO current_role_type() AS 'ROLE';
 CREATE OR REPLACE TEMP MACRO current_warehouse() AS 'LOCAL';
 CREATE OR REPLACE TEMP MACRO current_user() AS 'LOCAL';
 CREATE OR REPLACE TEMP MACRO current_role() AS 'SYSADMIN';
@@ -34,6 +48,12 @@ _RENAMED = {
 
 def translate(tree: exp.Expr) -> exp.Expr:
     """Replace Snowflake's functions by DuckDB's, wherever they are in the statement."""
+    for ordered in list(tree.find_all(exp.Ordered)):
+        if isinstance(ordered.this, exp.Column) and ordered.this.sql().upper() == "ALL":
+            ordered.this.replace(exp.var("ALL"))
+    for with_ in list(tree.find_all(exp.With)):  # RECURSIVE may be left out
+        if any(t.name.upper() == c.alias.upper() for c in with_.expressions for t in c.this.find_all(exp.Table)):
+            with_.set("recursive", True)
     for select in list(tree.find_all(exp.Select)):
         _values_by_position(select)
         _generators(select)
@@ -79,12 +99,33 @@ def _function(node: exp.Expr) -> exp.Expr:
         return _call(
             "local_width_bucket", node.this, *(node.args[k] for k in ("min_value", "max_value", "num_buckets"))
         )
+    if isinstance(node, exp.CurrentDate):
+        return _call("local_today")
+    if isinstance(node, exp.Sqrt | exp.Ln):
+        return _call("local_sqrt" if isinstance(node, exp.Sqrt) else "local_ln", node.this)
+    if isinstance(node, exp.Trim) and (node.expression or node.args.get("position")):
+        name = {"LEADING": "LTRIM", "TRAILING": "RTRIM"}.get(str(node.args.get("position") or "").upper(), "TRIM")
+        return _call(name, exp.cast(node.this.copy(), "TEXT"), *([node.expression] if node.expression else []))
+    if isinstance(node, exp.Extract):
+        return _extracted(node)
+    if isinstance(node, exp.Hll):
+        return _call("approx_count_distinct", node.this)
+    if isinstance(node, exp.ByteLength):
+        return _call("strlen", node.this)
+    if isinstance(node, exp.ManhattanDistance):
+        return _call("vector_l1_distance", node.this, node.expression)
+    if isinstance(node, exp.ConvertTimezone) and not node.args.get("source_tz"):
+        return _at_zone(node)
+    if isinstance(node, exp.ApproxTopK):
+        raise _unsupported("APPROX_TOP_K")
     if isinstance(node, exp.CurrentUser):
         return exp.Literal.string("LOCAL")
     if isinstance(node, exp.ToChar) and node.args.get("format"):
         return _formatted(node)
     if isinstance(node, exp.TimeToStr) and isinstance(node.args.get("format"), exp.Literal):
         # sqlglot has made the format strftime's; an element that it does not know is still in letters
+        text = node.args["format"].name.replace("%f_three", "%g").replace("%f_six", "%f").replace("%f_nine", "%n")
+        node.set("format", exp.Literal.string(text))
         if re.search(r"[A-SU-Za-z]", re.sub(r"%-?[A-Za-z]", "", node.args["format"].name)):
             raise _unknown_format(node.args["format"].name)
         return node
@@ -105,11 +146,29 @@ def _function(node: exp.Expr) -> exp.Expr:
         signed.find(exp.Column).replace(_call("HASH", *node.expressions))  # type: ignore[union-attr]
         return signed
     if isinstance(node, exp.Window) and isinstance(node.this, exp.Anonymous):
-        return _ratio_to_report(node)
+        return _own_window(node)
     if isinstance(node, exp.Join) and (condition := node.args.get("match_condition")):
         node.set("match_condition", None)
         node.set("on", exp.and_(node.args["on"], condition) if node.args.get("on") else condition)
     return node
+
+
+def _extracted(node: exp.Extract) -> exp.Expr:
+    """DuckDB's epoch has fractions, and it calls the days of ISO's week otherwise."""
+    part = node.this.name.upper()
+    if part in ("DAYOFWEEKISO", "DAYOFWEEK_ISO", "DOW_ISO", "WEEKDAY_ISO"):
+        return _call("isodow", node.expression)
+    if part in ("EPOCH", "EPOCH_SECOND", "EPOCH_SECONDS"):
+        return exp.cast(_call("floor", _call("epoch", node.expression)), "BIGINT")
+    return node
+
+
+def _at_zone(node: exp.ConvertTimezone) -> exp.Expr:
+    """CONVERT_TIMEZONE(zone, x): the instant for UTC, otherwise the clock of that zone (deviation 1)."""
+    moment = exp.cast(node.args["timestamp"].copy(), "TIMESTAMPTZ")
+    if node.args["target_tz"].name.upper() in ("UTC", "ETC/UTC", "GMT"):
+        return exp.Paren(this=moment)
+    return _call("local_at_zone", node.args["target_tz"], moment)
 
 
 _FORMAT = {
@@ -150,7 +209,17 @@ def _unknown_format(text: str) -> sfe.ProgrammingError:
     )
 
 
-def _ratio_to_report(window: exp.Window) -> exp.Expr:
+def _unsupported(what: str) -> sfe.ProgrammingError:
+    return sfe.ProgrammingError(msg=f"Unsupported feature of the local Snowflake: {what}", errno=2, sqlstate="0A000")
+
+
+def _own_window(window: exp.Window) -> exp.Expr:
+    """Window functions that DuckDB lacks."""
+    if window.this.name.upper() == "CONDITIONAL_TRUE_EVENT":
+        counted = window.copy()
+        counted.set("this", exp.CountIf(this=window.this.expressions[0].copy()))
+        counted.set("spec", exp.WindowSpec(kind="ROWS", start="UNBOUNDED", start_side="PRECEDING", end="CURRENT ROW"))
+        return counted
     if window.this.name.upper() != "RATIO_TO_REPORT":
         return window
     value = window.this.expressions[0]

@@ -24,7 +24,14 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 
-from customer_analytics.local_snowflake import errors, results, statements, text_rewrites
+from customer_analytics.local_snowflake import (
+    errors,
+    results,
+    session_parameters,
+    session_variables,
+    statements,
+    text_rewrites,
+)
 from customer_analytics.local_snowflake.engine import Connection, Engine, lost_transaction_error
 from customer_analytics.local_snowflake.links import Links
 from customer_analytics.local_snowflake.queries import Queries, in_progress
@@ -84,6 +91,7 @@ class Protocol:
                 schema and normalise_ident(schema),
                 autocommit=autocommit,
             )
+            session_parameters.at_log_in(connection, parameters)
         except Exception as error:
             log.exception("log-in failed")
             return _refused("390100", f"{type(error).__name__}: {error}")
@@ -162,7 +170,7 @@ class Protocol:
                     raise lost_transaction_error()
                 return self._run(connection, body, query_id)
         except Exception as error:
-            failure = errors.as_snowflake(error)
+            failure = errors.as_snowflake(error, body["sqlText"])
             if failure.unexpected:
                 log.exception("not understood: %s", body["sqlText"][:2000])
             return failure.reply()
@@ -181,7 +189,7 @@ class Protocol:
                 )
 
     def _run(self, connection: Connection, body: dict[str, Any], query_id: str) -> dict[str, Any]:
-        sql = body["sqlText"]
+        sql = text_rewrites.immediate(session_variables.inline(connection, body["sqlText"]))
         params, batch = _bindings(body.get("bindings"))
         cursor = connection.cursor()
         cursor.query_id = query_id

@@ -72,7 +72,7 @@ def serve(folder: Path, idle_seconds: float, statement_log: Path | None = None) 
     )
     lifecycle.write_state(folder, lifecycle.ServerState(os.getpid(), port, token))
     log.info("serving %s on port %s", folder, port)
-    threading.Thread(target=_watch, args=(server, sessions, idle_seconds), daemon=True).start()
+    threading.Thread(target=_watch, args=(server, sessions, engine, idle_seconds), daemon=True).start()
     try:
         server.run(sockets=[listener])
     finally:
@@ -108,11 +108,12 @@ def _listen(before: lifecycle.ServerState | None) -> socket.socket:
     raise lifecycle.LocalSnowflakeError("No port is free on 127.0.0.1")
 
 
-def _watch(server: Any, sessions: Any, idle_seconds: float) -> None:
+def _watch(server: Any, sessions: Any, engine: Any, idle_seconds: float) -> None:
     while not server.should_exit:
         time.sleep(min(1.0, idle_seconds / 4))
         try:
             sessions.reap()
+            engine.times.save()
         except Exception:
             log.exception("looking after sessions failed")
         if sessions.idle_seconds() > idle_seconds:

@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
-import os
 import re
 from typing import TYPE_CHECKING, Any
 
-import duckdb
 import pyarrow as pa
 import snowflake.connector.errors as sfe
 from fakesnow.cursor import FakeSnowflakeCursor
 from fakesnow.transforms import stage as fakesnow_stage
 from sqlglot import exp
 
-from customer_analytics.local_snowflake import load_history, models, results, staged_files, stages, translation
+from customer_analytics.local_snowflake import (
+    catalogue_answers,
+    databases,
+    load_history,
+    models,
+    object_times,
+    results,
+    session_parameters,
+    session_variables,
+    staged_files,
+    stages,
+    table_definitions,
+    translation,
+)
 from customer_analytics.local_snowflake.names import NAME, qualified, quoted, without_comments
 
 if TYPE_CHECKING:
@@ -33,15 +44,14 @@ _WITHOUT_EFFECT = re.compile(
     r"|(create|alter|drop|describe|desc)\s+(or\s+replace\s+)?"
     r"(warehouse|role|user|network|resource\s+monitor|account|artifact\s+repository|tag)\b"
     r"|use\s+(warehouse|role|secondary)\b"
-    r"|alter\s+(session|account|stage|warehouse|schema|database)\b"
+    r"|alter\s+(account|stage|warehouse|database)\b|alter\s+schema\s+(if\s+exists\s+)?\S+\s+(set|unset)\b"
     r"|comment\s+(if\s+exists\s+)?on\s+(schema|database|stage|warehouse)\b",
     re.I,
 )
-_QUERY_TAG = re.compile(r"alter\s+session\s+(?:unset\s+query_tag|set\s+query_tag\s*=\s*'(.*)')\s*$", re.I | re.S)
-"""For the statement log alone."""
 _UNSUPPORTED = re.compile(
     r"create\s+(or\s+replace\s+)?(temp(orary)?\s+)?(secure\s+)?"
-    r"(dynamic|task|stream|pipe|function|aggregate|procedure|alert|service|external|hybrid|iceberg|event)\b",
+    r"(dynamic|task|stream|pipe|function|aggregate|procedure|alert|service|external|hybrid|iceberg|event)\b"
+    r"|undrop\b|call\b|(create|drop|alter)\s+(or\s+replace\s+)?(share|integration)\b",
     re.I,
 )
 _MERGE_COUNTS = (("inserted", "INSERT"), ("updated", "UPDATE"), ("deleted", "DELETE"))
@@ -57,12 +67,20 @@ def dispatch(session: Connection, cursor: Cursor, sql: str, params: Any) -> dict
         return stages.file_command(session, cursor, text, params)
     if (reply := staged_files.unload(session, cursor, text)) is not None:
         return reply
-    if (reply := models.dispatch(session, cursor, text)) is not None:
-        return reply
+    for module in (models, table_definitions, session_parameters, session_variables, databases):
+        if (reply := module.dispatch(session, cursor, text)) is not None:
+            return reply
+    if re.match(r"show\b", text, re.I):
+        catalogue_answers.check_scope(session, text)
+        if (reply := catalogue_answers.nothing(cursor, text)) is not None:
+            return reply
+        if (reply := catalogue_answers.primary_keys(session, cursor, text)) is not None:
+            return reply
     if match := re.match(
         rf"create\s+(?:or\s+replace\s+)?temp(?:orary)?\s+stage\s+(?:if\s+not\s+exists\s+)?({NAME})", text, re.I
     ):
         session.temporary_stages.append(qualified(session, match[1]))
+        session.engine.temporary_stages.add(qualified(session, match[1]))
     if match := re.match(rf"drop\s+stage\s+(if\s+exists\s+)?({NAME})\s*(?:/\*.*)?$", text, re.I | re.S):
         name = qualified(session, match[2])
         if not stages.drop(session, name) and not match[1]:
@@ -70,42 +88,15 @@ def dispatch(session: Connection, cursor: Cursor, sql: str, params: Any) -> dict
         return cursor.done(f"{name[2]} successfully dropped.")
     if match := re.match(rf"drop\s+file\s+format\s+(if\s+exists\s+)?({NAME})", text, re.I):
         return cursor.done()
-    if match := re.match(rf"alter\s+table\s+(?:if\s+exists\s+)?({NAME})\s+swap\s+with\s+({NAME})\s*$", text, re.I):
-        return swap(session, cursor, qualified(session, match[1]), qualified(session, match[2]))
     if re.match(r"show\s+roles\b", text, re.I):
         return cursor.answer(["name", "comment", "owner"], [("SYSADMIN", "The only role there is", "SYSADMIN")])
     if _UNSUPPORTED.match(text):
         raise sfe.ProgrammingError(
             msg=f"Unsupported feature of the local Snowflake: {' '.join(text.split()[:4])}", errno=2, sqlstate="0A000"
         )
-    if match := _QUERY_TAG.match(text):
-        given = match[1]
-        session.query_tag = given.replace("\\\\", "\\").replace("''", "'") if given else None
-        return cursor.done()
     if _WITHOUT_EFFECT.match(text):
         return cursor.done()
     return None
-
-
-def swap(session: Connection, cursor: Cursor, one: tuple[str, str, str], other: tuple[str, str, str]) -> int:
-    """ALTER TABLE ... SWAP WITH: both names change hands in one transaction."""
-    if one[:2] != other[:2]:
-        raise sfe.ProgrammingError(
-            msg="The local Snowflake can SWAP only tables of one schema", errno=2, sqlstate="0A000"
-        )
-    duck, temporary = session.duck, f"LOCAL_SWAP_{os.urandom(4).hex()}"
-    duck.commit()  # DDL ends an open transaction
-    duck.begin()
-    try:
-        for old, new in ((one[2], temporary), (other[2], one[2]), (temporary, other[2])):
-            duck.execute(f"ALTER TABLE {quoted(*one[:2], old)} RENAME TO {quoted(new)}")
-        duck.commit()
-        for table in (one, other):
-            load_history.forget(session, table)
-    except duckdb.Error as error:
-        duck.rollback()
-        raise sfe.ProgrammingError(msg=str(error), errno=2003, sqlstate="42S02") from error
-    return cursor.done()
 
 
 class Cursor(FakeSnowflakeCursor):
@@ -113,6 +104,7 @@ class Cursor(FakeSnowflakeCursor):
 
     _conn: Any
     row_types: list[dict[str, Any]] | None = None
+    _shows: str | None = None
     query_id: str = ""
     """The statement's id, by which its result is kept."""
     _duck_types: list[str]
@@ -121,8 +113,13 @@ class Cursor(FakeSnowflakeCursor):
     def session(self) -> Connection:
         return self._conn
 
+    def _inline_variables(self, sql: str) -> str:
+        return sql  # done before, by `session_variables`, which leaves texts alone
+
     def execute(self, command: str, params: Any = None, *args: Any, **kwargs: Any) -> Cursor:
         duck, locks = self.session.duck, self.session.engine.locks
+        text = without_comments(command)
+        self._shows = text if re.match(r"show\b", text, re.I) else None
         # INSERT OVERWRITE becomes several DuckDB statements: one transaction
         together = re.match(r"\s*insert\s+overwrite\b", command, re.I) and not duck.in_transaction
         if match := _LOCKING.match(command):
@@ -167,6 +164,7 @@ class Cursor(FakeSnowflakeCursor):
             self._conn._in_transaction = False
             self.session.engine.locks.free(self.session)
         self.row_types = None
+        _widen(duck, transformed)
         if isinstance(transformed, exp.Copy):
             load_history.forget_changed_files(self.session, transformed)
         super()._execute(transformed, params)
@@ -177,6 +175,14 @@ class Cursor(FakeSnowflakeCursor):
                 self.session,
                 (table.catalog or self.session.database or "", table.db or self.session.schema or "", table.name),
             )
+        for column, text in transformed.args.get("column_comments") or []:
+            table_definitions.comment_column(self.session, _named(self.session, transformed), column, text)
+        object_times.note(self.session, transformed)
+        if self._shows and self._arrow_table is not None:
+            self._arrow_table = catalogue_answers.shown(self.session, self._shows, self._arrow_table)
+            self._rowcount = self._arrow_table.num_rows
+            if self._sfqid in self.session.results_cache:
+                self.session.results_cache[self._sfqid] = (self._arrow_table,)
         if isinstance(transformed, exp.Comment):  # DuckDB answers with a count
             self.done()
         if kept := self.session.results_cache.pop(self._sfqid or "", None):
@@ -202,21 +208,8 @@ class Cursor(FakeSnowflakeCursor):
         if self.row_types is not None:
             return self._arrow_table, self.row_types
         assert self._arrow_table is not None
-        self._arrow_table = self._with_row_counts(self._arrow_table)
         self._arrow_table, self.row_types = results.snowflake_result(self._arrow_table, self._duck_types)
         return self._arrow_table, self.row_types
-
-    def _with_row_counts(self, table: pa.Table) -> pa.Table:
-        """SHOW TABLES: how many rows each has."""
-        if not ({"rows", "database_name", "kind"} <= set(table.column_names) and table.num_rows):
-            return table
-        sizes = self.session.duck.side.execute(
-            "SELECT database_name, schema_name, table_name, estimated_size FROM duckdb_tables()"
-        ).fetchall()
-        known = {row[:3]: row[3] for row in sizes}
-        keys = zip(*(table.column(c).to_pylist() for c in ("database_name", "schema_name", "name")), strict=True)
-        counts = pa.array([known.get(key) for key in keys], pa.int64())
-        return table.set_column(table.column_names.index("rows"), "rows", counts)
 
 
 def _names_that_changed_hands(statement: exp.Expr) -> list[exp.Table]:
@@ -226,6 +219,46 @@ def _names_that_changed_hands(statement: exp.Expr) -> list[exp.Table]:
     if isinstance(statement, exp.Alter) and statement.find(exp.AlterRename):
         return list(statement.find_all(exp.Table))
     return []
+
+
+_WIDER = {
+    **dict.fromkeys(("TINYINT", "SMALLINT", "INTEGER", "UTINYINT", "USMALLINT", "UINTEGER"), "BIGINT"),
+    **dict.fromkeys(("HUGEINT", "UBIGINT", "UHUGEINT"), "DECIMAL(38,0)"),
+    "FLOAT": "DOUBLE",
+    '"NULL"': "VARCHAR",
+    "UUID": "VARCHAR",
+    "TIMESTAMP_NS": "TIMESTAMP",
+}
+
+
+def _widen(duck: Any, tree: exp.Expr) -> None:
+    """CREATE TABLE AS: columns of Snowflake's types, not of the narrowest that hold the first rows."""
+    query = tree.args.get("expression")
+    if not (isinstance(tree, exp.Create) and str(tree.args.get("kind")).upper() == "TABLE") or query is None:
+        return
+    if not isinstance(query, exp.Query) or query.find(exp.Placeholder):
+        return
+    described = duck.con.execute(f"DESCRIBE {query.sql(dialect='duckdb')}").fetchall()
+    names = [row[0] for row in described]
+    if len(set(names)) < len(names) or not any(row[1] in _WIDER or row[1].endswith("]") for row in described):
+        return
+    columns: list[exp.Expr] = []
+    for name, kind, *_ in described:
+        column: exp.Expr = exp.column(exp.to_identifier(name, quoted=True))
+        if kind in _WIDER:
+            target = exp.DataType(this=exp.DType.USERDEFINED, kind=_WIDER[kind])
+            column = exp.alias_(exp.Cast(this=column, to=target), name, quoted=True)
+        elif kind.endswith("[]"):
+            column = exp.alias_(exp.Anonymous(this="to_json", expressions=[column]), name, quoted=True)
+        columns.append(column)
+    inner = query if isinstance(query, exp.Subquery) else query.subquery("LOCAL_SOURCE", copy=False)
+    tree.set("expression", exp.select(*columns).from_(inner))
+
+
+def _named(session: Connection, tree: exp.Expr) -> tuple[str, str, str]:
+    table = tree.find(exp.Table)
+    assert table is not None
+    return qualified(session, quoted(*(part.name for part in table.parts)))
 
 
 def _commits(statement: exp.Expr) -> bool:

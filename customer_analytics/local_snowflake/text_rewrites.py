@@ -23,11 +23,27 @@ _TAG_REFERENCES = re.compile(
     re.I,
 )
 _PACKAGES = re.compile(rf"\b(?:{IDENTIFIER}\.)?information_schema\.packages\b", re.I)
+_IMMEDIATE = re.compile(r"\s*execute\s+immediate\s+(?:\$\$(.*)\$\$|'((?:[^']|'')*)')\s*;?\s*$", re.I | re.S)
+_NAMED_TABLE = re.compile(r"\btable\s*\(\s*'([^']+)'\s*\)", re.I)
+_LAST_QUERY = re.compile(r"\blast_query_id\s*\(\s*(?:-1)?\s*\)", re.I)
+_CURRENT_TRANSACTION = re.compile(r"\bcurrent_transaction\s*\(\s*\)", re.I)
 _QUOTED_STAGE = re.compile(rf"'@({NAME})((?:/[^'\s]*)?)'")
+
+
+def immediate(sql: str) -> str:
+    """EXECUTE IMMEDIATE of one statement's text: that statement."""
+    match = _IMMEDIATE.match(sql)
+    if not match or re.match(r"\s*(begin\s*\w|declare)", match[1] or match[2], re.I):
+        return sql
+    return match[1] if match[1] is not None else match[2].replace("''", "'")
 
 
 def rewrite(session: Connection, sql: str, params: Any) -> tuple[str, Any]:
     """The statement and its parameters as the parser can take them."""
+    if "(" in sql:
+        sql = _NAMED_TABLE.sub(lambda m: m[1], sql)
+        sql = _LAST_QUERY.sub(f"'{session.last_query_id or ''}'", sql)
+        sql = _CURRENT_TRANSACTION.sub("'1'" if session.duck.in_transaction else "NULL", sql)
     sql, params = _identifiers(sql, params)
     sql, params = staged_files.rewrite(session, sql, params)
     sql = re.sub(r"\bscoped\s+temp(orary)?\b", "TEMPORARY", sql, flags=re.I)

@@ -13,7 +13,14 @@ import snowflake.connector.errors as sfe
 from fakesnow import transforms as fs
 from sqlglot import exp
 
-from customer_analytics.local_snowflake import column_types, functions, values
+from customer_analytics.local_snowflake import (
+    catalogue_answers,
+    column_types,
+    functions,
+    semi_structured,
+    table_definitions,
+    values,
+)
 from customer_analytics.local_snowflake.column_types import Outputs
 from customer_analytics.local_snowflake.names import qualified, quoted
 
@@ -28,11 +35,19 @@ def translate(session: Connection, tree: exp.Expr, params: Any) -> exp.Expr:
     resolve_names(session, tree)
     tree = _result_scans(session, tree)
     tree = tree.transform(lambda node: fs.identifier(node, params), copy=False)
-    values.name_projections(tree)
-    tree = values.correct(tree, lambda table: _columns(session, table))
+    if not isinstance(tree, exp.Copy):  # fakesnow reads the files' columns by their own types
+        values.name_projections(tree)
+        tree = values.correct(tree, lambda table: _columns(session, table))
     actions = prepare_merge(tree) if isinstance(tree, exp.Merge) else None
-    _clone(tree)
+    table_definitions.unenforced_keys(tree)
+    table_definitions.named_columns(tree)
+    table_definitions.sequence_defaults(session, tree)
+    key = tree.args.get("primary_key")
+    comments = table_definitions.column_comments(tree)
+    catalogue_answers.with_times(session, tree)
     tree = functions.translate(tree)
+    if not isinstance(tree, exp.Copy):
+        tree = semi_structured.translate(tree)
     tree = tree.transform(fs.upper_case_unquoted_identifiers, copy=False)
     present = {type(node) for node in tree.walk()}
     for kinds, step in _steps(session, params):
@@ -40,6 +55,10 @@ def translate(session: Connection, tree: exp.Expr, params: Any) -> exp.Expr:
             tree = tree.transform(step, copy=False)
             present = {type(node) for node in tree.walk()}
     tree = _limit_texts(tree)
+    if key:
+        tree.args["primary_key"] = key
+    if comments:
+        tree.args["column_comments"] = comments
     if actions is not None:
         tree.args["merge_actions"] = actions
     return tree
@@ -81,13 +100,6 @@ def prepare_merge(merge: exp.Merge) -> set[str]:
                 column.set("table", None)
     merge.set("returning", exp.Returning(expressions=[exp.column("merge_action")]))
     return actions
-
-
-def _clone(tree: exp.Expr) -> None:
-    """CREATE TABLE ... CLONE copies; fakesnow's own step forgets OR REPLACE and IF NOT EXISTS."""
-    if isinstance(tree, exp.Create) and (clone := tree.args.get("clone")):
-        tree.set("clone", None)
-        tree.set("expression", exp.select("*").from_(clone.this.copy()))
 
 
 def _full(session: Connection, table: exp.Table) -> tuple[str, ...]:

@@ -6,13 +6,16 @@ SUM of integers is a NUMBER(38,0), a cast to VARCHAR(n) cuts. See `docs/local-sn
 
 from __future__ import annotations
 
+import snowflake.connector.errors as sfe
 from sqlglot import exp
 from sqlglot import parse_one as parse
 
+from customer_analytics.local_snowflake import conversions
 from customer_analytics.local_snowflake.column_types import (
     DATE,
     INTEGER,
     TEXT,
+    TIMESTAMP,
     Describe,
     Type,
     Types,
@@ -27,7 +30,7 @@ CREATE OR REPLACE TEMP MACRO local_quotient(n, d) AS
 """
 _CONCERNED = (
     *(exp.Div, exp.Mod, exp.Mul, exp.Sum, exp.Avg, exp.TimestampTrunc, exp.DateTrunc, exp.DateAdd, exp.AddMonths),
-    *(exp.Cast, exp.Add, exp.Sub),
+    *(exp.Cast, exp.Add, exp.Sub, exp.TimeSlice, *conversions.CONCERNED),
 )
 
 
@@ -37,13 +40,24 @@ def correct(statement: exp.Expr, describe: Describe) -> exp.Expr:
     if not found:
         return statement
     types = Types(statement, describe)
-    for node in found:
-        types.of(node)  # before anything is replaced
-    known = {id(node): types.of(node) for node in found}
-    inputs = {id(node): (types.of(node.this), types.of(node.args.get("expression"))) for node in found}
+    alive: list[exp.Expr] = list(statement.walk())  # so that no id is used twice
+    known = {id(e): types.of(e) for node in found for e in (node, *node.iter_expressions())}  # before any is replaced
+    inputs = {id(node): (known.get(id(node.this)), known.get(id(node.args.get("expression")))) for node in found}
+
+    def of(node: exp.Expr | None) -> Type | None:
+        return known.get(id(node))
+
     for node in reversed(found):  # from the leaves up, so that what is replaced is whole
-        replacement = _corrected(node, known[id(node)], *inputs[id(node)])
+        own = known[id(node)]
+        replacement = conversions.replacement(node, of)
+        if replacement is None:
+            conversions.convert(node, of)
+            replacement = _corrected(node, own, *inputs[id(node)])
         if replacement is not None:
+            alive.append(replacement)
+            known[id(replacement)] = own
+            if node is statement:
+                return replacement
             _put(node, replacement)
     return statement
 
@@ -71,6 +85,19 @@ def _corrected(node: exp.Expr, own: Type | None, one: Type | None, other: Type |
     if isinstance(node, exp.Mul) and one and other and one.kind == other.kind == "NUMBER":
         scale = product(one, other).scale
         return _decimal(node.copy(), scale) if scale < one.scale + other.scale else None
+    if isinstance(node, exp.Sub) and one == other == TIMESTAMP:
+        raise sfe.ProgrammingError(
+            msg="SQL compilation error:\nInvalid argument types for function '-': (TIMESTAMP_NTZ(9), TIMESTAMP_NTZ(9))",
+            errno=1044,
+            sqlstate="42P13",
+        )
+    if (
+        isinstance(node, exp.Ceil | exp.Floor)
+        and one
+        and one.kind == "NUMBER"
+        and (digits := node.args.get("decimals"))
+    ):
+        return _rounded_up_or_down(node, one, digits)
     if isinstance(node, exp.Sum) and own == INTEGER:
         return _decimal(_windowed(node, node.copy()), 0)
     if isinstance(node, exp.Sum | exp.Avg) and one == TEXT:
@@ -79,6 +106,10 @@ def _corrected(node: exp.Expr, own: Type | None, one: Type | None, other: Type |
         return _windowed(node, number)
     if isinstance(node, exp.Avg) and one and one.kind == "NUMBER":
         return _average(node, one)
+    if isinstance(node, exp.DateAdd) and isinstance(node.expression, exp.Literal) and "." in node.expression.name:
+        node.set("expression", exp.Round(this=node.expression.copy()))  # Snowflake adds whole units
+    if isinstance(node, exp.TimeSlice) and one == DATE:
+        return exp.cast(node.copy(), "DATE")
     if isinstance(node, exp.TimestampTrunc | exp.DateTrunc | exp.DateAdd | exp.AddMonths) and own == DATE:
         return exp.cast(node.copy(), "DATE")
     if isinstance(node, exp.Add | exp.Sub) and own == DATE and isinstance(node.expression, exp.Interval):
@@ -86,6 +117,15 @@ def _corrected(node: exp.Expr, own: Type | None, one: Type | None, other: Type |
     if isinstance(node, exp.Cast) and node.to.this in exp.DataType.TEXT_TYPES and node.to.expressions:
         return exp.Left(this=node.copy(), expression=node.to.expressions[0].this.copy())
     return None
+
+
+def _rounded_up_or_down(node: exp.Ceil | exp.Floor, argument: Type, digits: exp.Expr) -> exp.Expr | None:
+    """CEIL and FLOOR to a number of decimals, exactly."""
+    if not (isinstance(digits, exp.Literal) and 0 < int(digits.name) < argument.scale):
+        return None
+    shifted = exp.Mul(this=exp.paren(node.this.copy()), expression=exp.Literal.number(10 ** int(digits.name)))
+    unit = exp.Literal.number(f"{10 ** -int(digits.name):.{int(digits.name)}f}")
+    return exp.paren(exp.Mul(this=type(node)(this=shifted), expression=unit))
 
 
 def _put(node: exp.Expr, replacement: exp.Expr) -> None:
