@@ -16,7 +16,14 @@ from fakesnow.conn import FakeSnowflakeConnection
 from fakesnow.instance import FakeSnow
 from fakesnow.transforms import show
 
-from customer_analytics.local_snowflake import conversions, functions, models, semi_structured, values
+from customer_analytics.local_snowflake import (
+    conversions,
+    functions,
+    models,
+    semi_structured,
+    table_definitions,
+    values,
+)
 from customer_analytics.local_snowflake.fakesnow_patches import (
     BoundedResults,
     columns_as_snowflake_names_them,
@@ -30,7 +37,11 @@ from customer_analytics.local_snowflake.object_times import ObjectTimes
 
 CONFLICT_ATTEMPTS = 60
 SESSION_MACROS = (
-    functions.SESSION_MACROS + values.SESSION_MACROS + conversions.SESSION_MACROS + semi_structured.SESSION_MACROS
+    functions.SESSION_MACROS
+    + values.SESSION_MACROS
+    + conversions.SESSION_MACROS
+    + semi_structured.SESSION_MACROS
+    + table_definitions.SESSION_MACROS
 )
 
 

@@ -17,6 +17,7 @@ _MISSING = re.compile(
 _NO_OBJECT = "SQL compilation error:\nObject '{0}' does not exist, or operation cannot be performed."
 _KNOWN = (
     (r"Division by zero", 100051, "22012", "Division by zero"),
+    (r"(String '.*' is too long and would be truncated)", 100078, "22000", "{0}"),
     (r"(Invalid floating point operation: .*)", 100046, "22003", "{0}"),
     (r"(Boolean value '.*' is not recognized)", 100037, "22018", "{0}"),
     (r"(Date '.*' is not recognized)", 100040, "22007", "{0}"),

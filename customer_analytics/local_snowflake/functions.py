@@ -83,6 +83,9 @@ def _generators(select: exp.Select) -> None:
     """TABLE(GENERATOR(ROWCOUNT => n)) with SEQ4() and its like."""
     source = select.args.get("from_")
     for relation in [source and source.this, *(j.this for j in select.args.get("joins") or [])]:
+        if isinstance(relation, exp.Subquery | exp.Paren) and isinstance(relation.this, exp.TableFromRows):
+            relation.replace(relation.this)  # Snowpark puts it into brackets
+            relation = relation.this
         if not (isinstance(relation, exp.TableFromRows) and isinstance(relation.this, exp.Generator)):
             continue
         alias = relation.alias or "LOCAL_GENERATOR"

@@ -175,6 +175,9 @@ class Cursor(FakeSnowflakeCursor):
                 self.session,
                 (table.catalog or self.session.database or "", table.db or self.session.schema or "", table.name),
             )
+        for column in transformed.args.get("not_null") or []:
+            table = quoted(*_named(self.session, transformed))
+            duck.execute(f"ALTER TABLE {table} ALTER COLUMN {quoted(column)} SET NOT NULL")
         for column, text in transformed.args.get("column_comments") or []:
             table_definitions.comment_column(self.session, _named(self.session, transformed), column, text)
         object_times.note(self.session, transformed)

@@ -26,6 +26,10 @@ if TYPE_CHECKING:
 
 Name = tuple[str, str, str]
 LONGEST = 16_777_216
+SESSION_MACROS = """
+CREATE OR REPLACE TEMP MACRO local_fit(x, n) AS CASE WHEN length(x) > n
+    THEN error('String ''' || x || ''' is too long and would be truncated') ELSE x END;
+"""
 _LENGTHS = "_fs_global._fs_information_schema._fs_columns_ext"
 _COMMENTS = "_fs_global._fs_information_schema._fs_tables_ext"
 _TEXT = r"'((?:[^']|'')*)'"
@@ -184,19 +188,33 @@ def unenforced_keys(tree: exp.Expr) -> None:
             item.append("constraints", exp.ColumnConstraint(kind=exp.NotNullColumnConstraint()))
 
 
-def named_columns(tree: exp.Expr) -> None:
-    """CREATE TABLE t (a, b) AS SELECT ...: names without types."""
+def declared_columns(tree: exp.Expr) -> list[str]:
+    """CREATE TABLE t (a, b INT NOT NULL) AS SELECT ...: the query's columns with these names and types.
+
+    Those that are to be NOT NULL.
+    """
     if not (isinstance(tree, exp.Create) and isinstance(tree.this, exp.Schema)):
-        return
-    names, query = tree.this.expressions, tree.args.get("expression")
-    if not isinstance(query, exp.Query) or not all(isinstance(n, exp.Identifier) for n in names):
-        return
-    if str(tree.args.get("kind")).upper() != "TABLE":
-        return
+        return []
+    declared, query = tree.this.expressions, tree.args.get("expression")
+    if not isinstance(query, exp.Query) or str(tree.args.get("kind")).upper() != "TABLE":
+        return []
+    names = [item.this if isinstance(item, exp.ColumnDef) else item for item in declared]
     inner = query if isinstance(query, exp.Subquery) else exp.Subquery(this=query.copy())
     inner.set("alias", exp.TableAlias(this=exp.to_identifier("LOCAL_NAMED"), columns=[n.copy() for n in names]))
-    tree.set("expression", exp.select("*").from_(inner))
+    projections: list[exp.Expr] = []
+    needed = []
+    for item, name in zip(declared, names, strict=True):
+        column: exp.Expr = exp.column(name.copy())
+        if isinstance(item, exp.ColumnDef) and item.kind:
+            if item.kind.this in exp.DataType.TEXT_TYPES and item.kind.expressions:
+                column = exp.Anonymous(this="local_fit", expressions=[column, item.kind.expressions[0].this.copy()])
+            column = exp.alias_(exp.Cast(this=column, to=item.kind.copy()), name.copy())
+        if item.find(exp.NotNullColumnConstraint):
+            needed.append(name.name if name.quoted else name.name.upper())
+        projections.append(column)
+    tree.set("expression", exp.select(*projections).from_(inner))
     tree.set("this", tree.this.this)
+    return needed
 
 
 def sequence_defaults(session: Connection, tree: exp.Expr) -> None:

@@ -40,10 +40,10 @@ def translate(session: Connection, tree: exp.Expr, params: Any) -> exp.Expr:
         tree = values.correct(tree, lambda table: _columns(session, table))
     actions = prepare_merge(tree) if isinstance(tree, exp.Merge) else None
     table_definitions.unenforced_keys(tree)
-    table_definitions.named_columns(tree)
     table_definitions.sequence_defaults(session, tree)
     key = tree.args.get("primary_key")
     comments = table_definitions.column_comments(tree)
+    needed = table_definitions.declared_columns(tree)
     catalogue_answers.with_times(session, tree)
     tree = functions.translate(tree)
     if not isinstance(tree, exp.Copy):
@@ -55,6 +55,8 @@ def translate(session: Connection, tree: exp.Expr, params: Any) -> exp.Expr:
             tree = tree.transform(step, copy=False)
             present = {type(node) for node in tree.walk()}
     tree = _limit_texts(tree)
+    if needed:
+        tree.args["not_null"] = needed
     if key:
         tree.args["primary_key"] = key
     if comments:
@@ -233,5 +235,4 @@ def _steps(session: Connection, params: Any) -> list[Step]:
         ((exp.Create, exp.Command), lambda e: fs.create_file_format(e, database, schema)),
         ((exp.ListStage,), lambda e: fs.list_stage(e, database, schema, stages)),
         ((exp.Put,), lambda e: fs.put_stage(e, database, schema, params, stages)),
-        ((exp.Create,), lambda e: fs.create_table_as(e, session.duck.con)),
     ]
