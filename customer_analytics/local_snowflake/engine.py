@@ -28,7 +28,9 @@ from customer_analytics.local_snowflake.fakesnow_patches import (
     BoundedResults,
     columns_as_snowflake_names_them,
     escape_comments,
+    find_files_of_stages,
     keep_stages_in,
+    quote_copied_columns,
     read_csv_as_declared,
 )
 from customer_analytics.local_snowflake.locks import TableLocks
@@ -57,6 +59,8 @@ class Engine(FakeSnow):
         self.stages_folder.mkdir(parents=True, exist_ok=True)
         escape_comments()
         read_csv_as_declared()
+        quote_copied_columns()
+        find_files_of_stages()
         keep_stages_in(self.stages_folder.resolve())
         self.model_runners = ModelRunners()
         self.times = ObjectTimes(folder / "object_times.json")

@@ -44,13 +44,21 @@ def _view(session: Connection, reference: str, arguments: str) -> str:
     """A temporary view over the files: CSV columns $1, $2, ..., or one variant $1 of Parquet and JSON."""
     given = {key.lower(): value.strip("'") for key, value in _ARGUMENT.findall(arguments)}
     paths = _paths(session, reference, given.get("pattern"))
-    options = _named_format(session, given.get("file_format"))
+    options = named_format(session, given.get("file_format"))
+    return view_of(session, paths, options)
+
+
+def view_of(session: Connection, paths: list[str], options: dict[str, Any]) -> str:
+    """A temporary view over these files, read by the options of a file format."""
     kind = str(options.get("TYPE", "CSV")).upper()
     metadata = "filename AS METADATA$FILENAME, row_number() OVER () AS METADATA$FILE_ROW_NUMBER"
     if kind == "PARQUET":
         source, columns = f"read_parquet({_list(paths)}, filename = true) AS f", 'to_json(f) AS "$1"'
     elif kind == "JSON":
-        source, columns = f"read_json_objects({_list(paths)}, filename = true)", 'json AS "$1"'
+        source, columns = (
+            f"read_json_objects({_list(paths)}, filename = true, format = '{_json_format(options)}')",
+            'json AS "$1"',
+        )
     else:
         source = _csv(options, paths)
         found = session.duck.con.execute(f"DESCRIBE SELECT * FROM {source}").fetchall()
@@ -66,7 +74,7 @@ def _inferred(session: Connection, match: re.Match[str], values: Any) -> str:
     location = values.pop(0) if match[1] == "?" else match[1].strip("'")
     given = {key.lower(): value.strip("'") for key, value in _ARGUMENT.findall(match[2])}
     name = values.pop(0) if given.get("file_format") == "?" else given.get("file_format")
-    options = _named_format(session, name)
+    options = named_format(session, name)
     paths = _paths(session, location, None)
     header = str(options.pop("PARSE_HEADER", False)).upper() == "TRUE"
     if str(options.get("TYPE", "PARQUET")).upper() == "CSV":
@@ -109,7 +117,7 @@ def unload(session: Connection, cursor: Cursor, sql: str) -> int | None:
         raise _unsupported("PARTITION BY when copying into a stage")
     inner = re.search(r"file_format\s*=\s*\(([^)]*)\)", tail, re.I)
     options = {key.upper(): value.strip("'") for key, value in _OPTION.findall(inner[1] if inner else "")}
-    options = {**_named_format(session, options.pop("FORMAT_NAME", None)), **options}
+    options = {**named_format(session, options.pop("FORMAT_NAME", None)), **options}
     outer = tail.replace(inner[0], "") if inner else tail
     flags = {key.upper() for key, value in _OPTION.findall(outer) if value.upper() == "TRUE"}
     if re.search(r"\bheader\b(?!\s*=)", outer, re.I):
@@ -170,6 +178,10 @@ def _write(
     return target, target.stat().st_size
 
 
+def _json_format(options: dict[str, Any]) -> str:
+    return "array" if str(options.get("STRIP_OUTER_ARRAY", False)).upper() == "TRUE" else "auto"
+
+
 def _texts(table: pa.Table) -> list[str]:
     return ['"' + f.name.replace('"', '""') + '"' for f in table.schema if pa.types.is_string(f.type)]
 
@@ -181,6 +193,11 @@ def _source(text: str) -> tuple[str, str]:
         if not match:
             raise sfe.ProgrammingError(msg="SQL compilation error: COPY INTO needs a table or a query", errno=1003)
         return f"SELECT * FROM {match[1]}", match[2]
+    return bracketed(text)
+
+
+def bracketed(text: str) -> tuple[str, str]:
+    """What is in the first pair of brackets, and what comes after it."""
     start = text.index("(")
     depth, at, quoted = 0, start, ""
     while True:
@@ -208,7 +225,7 @@ def _paths(session: Connection, reference: str, pattern: str | None) -> list[str
     return found
 
 
-def _named_format(session: Connection, name: str | None) -> dict[str, Any]:
+def named_format(session: Connection, name: str | None) -> dict[str, Any]:
     if not name:
         return {}
     found = lookup_file_format(session.duck.side, name, session.database, session.schema)  # type: ignore[arg-type]

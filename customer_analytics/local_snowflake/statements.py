@@ -13,6 +13,7 @@ from sqlglot import exp
 
 from customer_analytics.local_snowflake import (
     catalogue_answers,
+    copy_into_table,
     databases,
     load_history,
     models,
@@ -66,6 +67,8 @@ def dispatch(session: Connection, cursor: Cursor, sql: str, params: Any) -> dict
     if re.match(r"(put|get|list|ls|remove|rm)\s", text, re.I):
         return stages.file_command(session, cursor, text, params)
     if (reply := staged_files.unload(session, cursor, text)) is not None:
+        return reply
+    if (reply := copy_into_table.dispatch(session, cursor, text, params)) is not None:
         return reply
     for module in (models, table_definitions, session_parameters, session_variables, databases):
         if (reply := module.dispatch(session, cursor, text)) is not None:
@@ -216,7 +219,9 @@ class Cursor(FakeSnowflakeCursor):
 
 
 def _names_that_changed_hands(statement: exp.Expr) -> list[exp.Table]:
-    """The table that is dropped; both names of one that is renamed."""
+    """The table that is dropped or emptied; both names of one that is renamed."""
+    if isinstance(statement, exp.TruncateTable):  # ends its load history, as on Snowflake
+        return list(statement.find_all(exp.Table))
     if isinstance(statement, exp.Drop) and str(statement.args.get("kind")).upper() == "TABLE":
         return [table for table in [statement.find(exp.Table)] if table]
     if isinstance(statement, exp.Alter) and statement.find(exp.AlterRename):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from customer_analytics.local_snowflake import model_methods, models, staged_files, stages
+from customer_analytics.local_snowflake import copy_into_table, model_methods, models, staged_files, stages
 from customer_analytics.local_snowflake.names import IDENTIFIER, NAME, qualified
 
 if TYPE_CHECKING:
@@ -45,6 +45,7 @@ def rewrite(session: Connection, sql: str, params: Any) -> tuple[str, Any]:
         sql = _LAST_QUERY.sub(f"'{session.last_query_id or ''}'", sql)
         sql = _CURRENT_TRANSACTION.sub("'1'" if session.duck.in_transaction else "NULL", sql)
     sql, params = _identifiers(sql, params)
+    sql = copy_into_table.rewrite(session, sql)
     sql, params = staged_files.rewrite(session, sql, params)
     sql = re.sub(r"\bscoped\s+temp(orary)?\b", "TEMPORARY", sql, flags=re.I)
     if "@" in sql:
