@@ -83,12 +83,22 @@ def property_rows(collection: Collection, source: pa.Table) -> pa.Table:
         values = source.column(found[column.name.lower()])
         wanted = property_type(column)
         try:
-            if pa.types.is_timestamp(wanted) and pa.types.is_timestamp(values.type) and values.type.tz is None:
-                values = pc.assume_timezone(values.cast(pa.timestamp("us")), "UTC")  # pyright: ignore[reportAttributeAccessIssue]
-            arrays.append(values.cast(wanted))
+            arrays.append(_utc(values) if pa.types.is_timestamp(wanted) else values.cast(wanted))
         except pa.ArrowException as error:
-            raise VectorStoreError(f"{column.name} of {collection.name} is not a {column.type}: {error}.") from error
+            raise VectorStoreError(f"{column.name} of {collection.name} is not a {column.type}: {error}") from error
     return pa.table(arrays, names=[c.name for c in collection.properties])
+
+
+def _utc(values: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Times, days or texts of either as times in UTC; without a zone they are UTC."""
+    wanted = pa.timestamp("us", "UTC")
+    if pa.types.is_timestamp(values.type) and values.type.tz is not None:
+        return values.cast(wanted)
+    try:
+        values = values.cast(pa.timestamp("us"))
+    except pa.ArrowInvalid:  # texts with a zone
+        return values.cast(wanted)
+    return pc.assume_timezone(values, "UTC")  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def check_rows(collection: Collection, dimension: int, rows: pa.Table) -> pa.Table:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from customer_analytics.resources.vector_store import content_hash, object_id, object_ids
+from customer_analytics.resources.vector_store import VectorStoreError, content_hash, object_id, object_ids
 from customer_analytics.resources.vector_store.rows import property_rows
 from customer_analytics.tables import COMMENT_TRAINING, CUSTOMER_COMMENT, Collection
 
@@ -43,6 +43,30 @@ def test_different_texts_have_different_ids_and_hashes(texts: list[str]) -> None
 def test_collections_do_not_share_ids() -> None:
     other = Collection("Other", "", COMMENT_TRAINING.text, COMMENT_TRAINING.key, COMMENT_TRAINING.properties)
     assert object_id(COMMENT_TRAINING, ["x"]) != object_id(other, ["x"])
+
+
+@pytest.mark.parametrize(
+    "dates",
+    [
+        pa.array([WHEN]),
+        pa.array([WHEN.replace(tzinfo=None)]),
+        pa.array([WHEN.date()]),
+        pa.array([WHEN.astimezone(dt.timezone(dt.timedelta(hours=5)))], pa.timestamp("ms", "Asia/Karachi")),
+        pa.array(["2018-01-01"]),
+        pa.array(["2018-01-01 00:00:00"]),
+        pa.array(["2018-01-01T05:00:00+05:00"]),
+    ],
+    ids=lambda a: str(a.type),
+)
+def test_a_time_is_one_time_however_the_source_writes_it(dates: pa.Array) -> None:
+    rows = property_rows(CUSTOMER_COMMENT, pa.table({"REVIEW_TEXT": ["x"], "CUSTOMER_ID": [66], "DATE": dates}))
+    assert object_ids(CUSTOMER_COMMENT, rows) == [PINNED]
+
+
+def test_a_time_that_is_none_is_named() -> None:
+    source = pa.table({"review_text": ["x"], "customer_id": [66], "date": ["soon"]})
+    with pytest.raises(VectorStoreError, match=r"date of CustomerComment is not a TIMESTAMP_NTZ: .*soon"):
+        property_rows(CUSTOMER_COMMENT, source)
 
 
 def test_rows_get_the_ids_of_their_keys() -> None:
