@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol
 
 import dagster as dg
-from pydantic import Field
+from pydantic import Field, PrivateAttr
 
 from .columns import SCHEMA_KEY, Column, declared_columns
 from .names import TableName, literal, quoted, stored_name
@@ -33,13 +33,21 @@ class ConnectionArguments:
     def __init__(self, arguments: Mapping[str, Any]) -> None:
         self._arguments = dict(arguments)
         self._local = threading.local()
+        self._opened: list[Session] = []
 
     def session(self) -> Session:
         if not hasattr(self._local, "session"):
             from snowflake.snowpark import Session
 
             self._local.session = Session.builder.configs(self._arguments).create()
+            self._opened.append(self._local.session)
         return self._local.session
+
+    def close(self) -> None:
+        """Close every session that was opened here; the next call of `session` opens a new one."""
+        self._local = threading.local()
+        while self._opened:
+            self._opened.pop().close()
 
 
 class SnowparkIOManager(dg.IOManager):
@@ -150,6 +158,8 @@ class ConfigurableSnowparkIOManager(dg.ConfigurableIOManagerFactory):
         default=None, description="Further arguments of snowflake.connector.connect."
     )
 
+    _connections: ConnectionArguments | None = PrivateAttr(default=None)
+
     def create_io_manager(self, context: dg.InitResourceContext) -> SnowparkIOManager:
         arguments = {
             "account": self.account,
@@ -163,9 +173,12 @@ class ConfigurableSnowparkIOManager(dg.ConfigurableIOManagerFactory):
             "database": self.database,
             **(self.additional_snowflake_connection_args or {}),
         }
-        return SnowparkIOManager(
-            {k: v for k, v in arguments.items() if v is not None}, database=self.database, schema=self.schema_
-        )
+        self._connections = ConnectionArguments({k: v for k, v in arguments.items() if v is not None})
+        return SnowparkIOManager(self._connections, database=self.database, schema=self.schema_)
+
+    def teardown_after_execution(self, context: dg.InitResourceContext) -> None:
+        if self._connections:
+            self._connections.close()
 
 
 def _check_type(context: dg.OutputContext, obj: Any) -> None:

@@ -30,8 +30,16 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
+ATTEMPTS = 3
+"""How often a write is tried when another run changes the same table meanwhile."""
+
+
 class PartitionConflict(RuntimeError):
-    """Rows outside of the partition, or another run that wrote the same partition at the same time."""
+    """Rows outside of the partition, or another run that wrote the same partition again and again meanwhile."""
+
+
+class _WrittenMeanwhile(PartitionConflict):
+    """Another run wrote the same partition between this one's statements; nothing of this one is left."""
 
 
 @dataclass(frozen=True)
@@ -90,11 +98,31 @@ def replace_table(
     pairs = projection(source.columns, declared)
     columns = [target for _, target in pairs]
     select = f"SELECT {select_list(pairs)} FROM ({source.query})"
-    if existing_columns(session, table.sql) == columns:
+    for attempt in range(1, ATTEMPTS + 1):
+        existing = existing_columns(session, table.sql)
+        try:
+            return _replace(session, table, columns, select, in_place=existing == columns), columns
+        except Exception:
+            # Another run may have given the table other columns since they were looked at: then look again.
+            if attempt == ATTEMPTS or not _changed(session, table, existing):
+                raise
+    raise AssertionError("the last attempt returns or raises")
+
+
+def _replace(session: Session, table: TableName, columns: Sequence[Column], select: str, in_place: bool) -> int:
+    if in_place:
         names = ", ".join(quoted(c.name) for c in columns)
-        return _number(session, f"INSERT OVERWRITE INTO {table.sql} ({names}) {select}"), columns
+        return _number(session, f"INSERT OVERWRITE INTO {table.sql} ({names}) {select}")
     session.sql(f"CREATE OR REPLACE TABLE {table.sql} ({_definitions(columns)}) COPY GRANTS AS {select}").collect()
-    return _count(session, table.sql), columns
+    return _count(session, table.sql)
+
+
+def _changed(session: Session, table: TableName, before: list[Column] | None) -> bool:
+    """Whether the table has other columns than `before`; False where it cannot even be asked."""
+    try:
+        return existing_columns(session, table.sql) != before
+    except Exception:  # noqa: BLE001 - the error that led here says more
+        return False
 
 
 def replace_partitions(
@@ -114,16 +142,28 @@ def replace_partitions(
     columns = _fit(session, table, [target for _, target in pairs])
     names = ", ".join(quoted(c.name) for c in columns)
     total = _count(session, f"({source.query})")
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            _swap_partition(
+                session, table, f"INSERT INTO {table.sql} ({names}) SELECT {names} FROM ({staged})", predicate, total
+            )
+            break
+        except _WrittenMeanwhile:
+            if attempt == ATTEMPTS:
+                raise
+    return total, columns
+
+
+def _swap_partition(session: Session, table: TableName, insert: str, predicate: str, total: int) -> None:
     with transaction(session):
         session.sql(f"DELETE FROM {table.sql} WHERE {predicate}").collect()
-        session.sql(f"INSERT INTO {table.sql} ({names}) SELECT {names} FROM ({staged})").collect()
+        session.sql(insert).collect()
         # Where a concurrent run committed the same partition between the two, both would be there.
         found = _count(session, f"{table.sql} WHERE {predicate}")
         if found != total:
-            raise PartitionConflict(
+            raise _WrittenMeanwhile(
                 f"another run wrote the same partition of {table} meanwhile ({found} rows, {total} expected): run again"
             )
-    return total, columns
 
 
 @contextmanager
