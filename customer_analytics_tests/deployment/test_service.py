@@ -8,7 +8,7 @@ import dagster as dg
 import pytest
 
 from customer_analytics import service
-from customer_analytics.dagster_home import instance
+from customer_analytics.dagster_home import instance, prepare
 from customer_analytics.settings import Settings
 
 
@@ -50,3 +50,28 @@ def test_the_command_gets_dagsters_home(monkeypatch: pytest.MonkeyPatch, tmp_pat
     service.main(["streamlit", "run"])
     assert started[0][1] == ["streamlit", "run"]
     assert (Path(started[0][2]["DAGSTER_HOME"]) / "dagster.yaml").is_file()
+
+
+def test_in_a_deployment_a_client_waits_for_the_local_snowflake_and_never_starts_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from customer_analytics.local_snowflake import lifecycle
+    from customer_analytics.resources.warehouse import warehouse_from
+
+    monkeypatch.setenv("SERVICE_NEEDS_WAREHOUSE", "true")
+    monkeypatch.setattr(lifecycle, "START_TIMEOUT_SECONDS", 0.2)
+    settings = Settings()
+    with pytest.raises(lifecycle.LocalSnowflakeError, match="docker compose --profile local up -d snowflake"):
+        warehouse_from(settings).connection_args()
+    assert lifecycle.running(settings.home / "warehouse") is None
+
+
+@pytest.mark.parametrize(("given", "runs"), [({}, 1), ({"MAX_CONCURRENT_RUNS": "4"}, 4)])
+def test_the_queue_takes_as_many_runs_as_the_setting_says(
+    monkeypatch: pytest.MonkeyPatch, given: dict[str, str], runs: int
+) -> None:
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    text = (service_home := prepare(Settings())).joinpath("dagster.yaml").read_text()
+    assert f"max_concurrent_runs: {runs}\n" in text
+    assert service_home.name == "dagster"
