@@ -65,7 +65,7 @@ def test_export_as_csv_keeps_texts_literally_and_tells_null_from_empty(customers
 
 def test_export_hides_names_where_they_are_to_be_pseudonyms(customers, tmp_path):
     export.export_tables(customers, tmp_path, "csv", pseudonymise=True)
-    rows = list(csv.DictReader((tmp_path / "STG_CUSTOMERS.csv").open()))
+    rows = list(csv.DictReader(io.StringIO((tmp_path / "STG_CUSTOMERS.csv").read_text())))
     assert {(row["FIRST_NAME"], row["LAST_NAME"]) for row in rows} == {("Customer", str(i)) for i in range(len(NASTY))}
 
 
