@@ -66,6 +66,40 @@ def test_the_chosen_one_has_the_best_loss_but_for_noise(chosen):
     assert chosen.coverage > 0.75
 
 
+def test_the_blend_is_the_usual_choice_and_another_must_beat_it_by_more_than_noise():
+    from customer_analytics.lifetime_value.training import _best  # pyright: ignore[reportPrivateUsage]
+
+    def best(**losses: float) -> str:
+        names = {"mean": "mean", "pareto": candidates.PARETO, "blend": candidates.BLEND, "trees": candidates.TREES}
+        return _best({names[name]: {"loss": loss} for name, loss in losses.items()})
+
+    assert best(mean=2.0, pareto=1.195, blend=1.2, trees=1.195) == candidates.BLEND
+    assert best(mean=2.0, pareto=1.18, blend=1.2, trees=1.175) == candidates.PARETO, "the simpler of two neighbours"
+    assert best(mean=2.0, pareto=1.18, blend=1.2, trees=1.1) == candidates.TREES
+    assert best(mean=1.2, pareto=1.195) == "mean"
+
+
+def test_contracts_that_are_paid_every_month_are_seen_to_be_regular():
+    """Who paid a fortnight ago pays again, who did not has left. Pareto/NBD, which sees chance alone, cannot know."""
+    random = np.random.default_rng(0)
+    rows = []
+    for customer in range(800):
+        first = int(random.integers(0, 200))
+        last = min(first + random.exponential(200), DAYS + HORIZON)
+        rows.extend((customer, day, 20.0) for day in range(first, int(last) + 1, 30))
+    orders = orders_of(*rows)
+    training = trained(orders[orders["order_date"] < REFERENCE])
+    assert training.chosen != candidates.PARETO
+    assert training.scores[training.chosen]["loss"] < training.scores[candidates.PARETO]["loss"] - 0.05
+    sane(training, orders)
+
+
+def test_a_thousand_first_orders_on_one_day_get_the_baseline():
+    orders = orders_of(*((i, 150, 30.0) for i in range(1000)))
+    assert "customers who came back" in trained(orders).reason
+    sane(trained(orders), orders)
+
+
 def test_no_order_on_or_after_the_reference_date_is_looked_at(orders, chosen):
     before = orders[orders["order_date"] < REFERENCE]
     other = orders_of(*((i, DAYS + i % 90, 10_000.0) for i in range(700)))

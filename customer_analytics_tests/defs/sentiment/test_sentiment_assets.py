@@ -129,6 +129,34 @@ def test_a_model_below_the_floor_scores_nothing(place):
     assert not result.asset_materializations_for_node("PRED_TWITTER_COMMENTS")
 
 
+def test_drift_warns_with_figures_when_what_is_said_changes(place):
+    def found(result):
+        (check,) = [
+            e for e in result.get_asset_check_evaluations() if str(e.asset_key.path[-1]) == "PRED_TWITTER_COMMENTS"
+        ]
+        return check
+
+    place.train_on(300, comments=350)
+    assert found(place.run()).passed
+    assert found(place.run()).passed, "nothing changed"
+    texts, labels, vectors = labelled(1200, seed=5)
+    bad = [i for i, label in enumerate(labels) if label == "0"]
+    columns = {
+        "customer_id": list(range(len(bad))),
+        "date": [dt.datetime(2024, 6, 1, tzinfo=dt.UTC)] * len(bad),
+        "review_text": [f"{texts[i]} {i}" for i in bad],
+    }
+    place.fill(CUSTOMER_COMMENT, columns, vectors[bad])
+    result = place.run()
+    check = found(result)
+    assert result.success, "it warns, and blocks nothing"
+    assert not check.passed
+    assert check.severity == dg.AssetCheckSeverity.WARN
+    assert check.metadata["population_stability_index"].value > check.metadata["threshold"].value
+    assert check.metadata["mean_of_new_rows"].value < check.metadata["mean_at_promotion"].value
+    assert "new rows; mean sentiment" in check.description
+
+
 def test_a_collection_with_other_embeddings_than_the_champions_is_refused(place):
     place.train_on(300)
     place.run()
