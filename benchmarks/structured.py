@@ -6,6 +6,10 @@
 run of the job alone. `duckdb` reads the same CSV files with declared types and makes the same
 seven tables into a database file. Memory is the highest sum of the resident sizes of the run's
 process and the local Snowflake, sampled.
+
+The profile splits the work: `parse` (read, fingerprint, check each row), `parquet` (good rows out of DuckDB into
+files), `put`, `copy` (both in the local Snowflake), `sql` (every other statement), `checks`, and
+`dagster` (the rest: steps, events, metadata).
 """
 
 from __future__ import annotations
@@ -18,6 +22,8 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -114,6 +120,78 @@ def plain_duckdb(folder: Path, database: Path) -> None:
     con.close()
 
 
+class Profile:
+    """Where the time of the work goes, by wrapping what takes it; steps run one after the other in this process."""
+
+    def __init__(self) -> None:
+        self.seconds = dict.fromkeys(("parse", "parquet", "put", "copy", "sql", "checks"), 0.0)
+        self._inner = [0.0]
+        """Seconds already counted inside of what is being measured, one entry for each level."""
+
+    @contextmanager
+    def timed(self, name: str) -> Iterator[None]:
+        started = time.perf_counter()
+        self._inner.append(0.0)
+        try:
+            yield
+        finally:
+            spent = time.perf_counter() - started
+            self.seconds[name] += spent - self._inner.pop()
+            self._inner[-1] += spent
+
+    def install(self) -> None:
+        from snowflake.connector.cursor import SnowflakeCursor
+
+        from customer_analytics import table_checks
+        from customer_analytics.snowpark_io import upload
+        from customer_analytics.sources import files, staging
+
+        for module, name, what in (
+            (files, "fetch", "parse"),
+            (staging, "stage", "parse"),
+            (table_checks, "measured", "checks"),
+        ):
+            setattr(module, name, self._wrapped(getattr(module, name), lambda *_, what=what: what))
+        execute = self._wrapped(SnowflakeCursor.execute, lambda _, command, *__: _kind(command))
+        in_checks, wrapped_measured = [False], table_checks.measured
+
+        def measured(*given: Any) -> Any:
+            in_checks[0] = True
+            try:
+                return wrapped_measured(*given)
+            finally:
+                in_checks[0] = False
+
+        plain_execute = SnowflakeCursor.execute
+        # A check's own statements are its time.
+        SnowflakeCursor.execute = lambda *a, **k: (plain_execute if in_checks[0] else execute)(*a, **k)  # type: ignore
+        table_checks.measured = measured
+        parquet_files = upload._parquet_files
+
+        def timed_files(*given: Any) -> Iterator[Any]:
+            made = parquet_files(*given)
+            while True:
+                with self.timed("parquet"):
+                    path = next(made, None)
+                if path is None:
+                    return
+                yield path
+
+        upload._parquet_files = timed_files
+
+    def _wrapped(self, function: Any, what: Any) -> Any:
+        def timed(*given: Any, **named: Any) -> Any:
+            with self.timed(what(*given)):
+                return function(*given, **named)
+
+        return timed
+
+
+def _kind(command: str) -> str:
+    word = command.lstrip(" (\n").upper()
+    return "put" if word.startswith("PUT") else "copy" if word.startswith("COPY INTO") else "sql"
+
+
 def through_dagster() -> None:
     """One process: load the definitions and run the structured job; print what it took and what came out."""
     started = time.perf_counter()
@@ -126,8 +204,11 @@ def through_dagster() -> None:
     imported = time.perf_counter()
     warehouse = (loaded.resources or {})["warehouse"]
     warehouse.session()
-    ready = time.perf_counter()
+    served = time.perf_counter()
+    profile = Profile()
+    profile.install()
     with dg.DagsterInstance.ephemeral() as instance:
+        ready = time.perf_counter()
         result = job.execute_in_process(instance=instance)
     done = time.perf_counter()
     spent = [
@@ -137,8 +218,10 @@ def through_dagster() -> None:
     json.dump(
         {
             "import": round(imported - started, 2),
-            "server": round(ready - imported, 2),
+            "server": round(served - imported, 2),
             "work": round(done - ready, 2),
+            "profile": {k: round(v, 2) for k, v in profile.seconds.items()}
+            | {"dagster": round(done - ready - sum(profile.seconds.values()), 2)},
             "steps": dict(sorted(spent, key=lambda s: -s[1])),
             "rows": counts,
         },
@@ -186,7 +269,7 @@ def measure(customers: int, work: Path) -> dict[str, Any]:
         "whole": round(whole, 2),
         "whole_ratio": round(whole / plain, 1),
         "peak_mb": megabytes,
-        **{k: result[k] for k in ("import", "server", "steps", "rows")},
+        **{k: result[k] for k in ("import", "server", "profile", "steps", "rows")},
     }
 
 
@@ -234,6 +317,7 @@ def main() -> None:
     print("  ".join(f"{c:>11}" for c in columns))
     for result in results:
         print("  ".join(f"{result[c]:>11}" for c in columns))
+        print("   profile (s):", result["profile"])
         print("   slowest steps (s):", dict(list(result["steps"].items())[:8]))
 
 
