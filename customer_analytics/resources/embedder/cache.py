@@ -10,16 +10,17 @@ import hashlib
 import logging
 import sqlite3
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import closing, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from customer_analytics.resources.embedder import Embedder, refuse_blank
 
 if TYPE_CHECKING:
     import numpy as np
 
+T = TypeVar("T")
 logger = logging.getLogger(__name__)
 
 MAX_BYTES = 4 * 2**30
@@ -39,24 +40,26 @@ class EmbeddingCache:
 
     def get(self, model: str, texts: Sequence[str]) -> dict[str, np.ndarray]:
         """The vectors of those texts that are known, by text."""
+        by_hash = {_hash(text): text for text in texts}
+        return self._on_database(lambda db: self._get(db, model, by_hash))
+
+    def _get(self, db: sqlite3.Connection, model: str, by_hash: dict[bytes, str]) -> dict[str, np.ndarray]:
         import numpy as np
 
-        by_hash = {_hash(text): text for text in texts}
         found: dict[str, np.ndarray] = {}
         today = int(time.time()) // _DAY
-        with self._connection() as db:
-            for some in _chunks(list(by_hash), 500):
-                marks = ",".join("?" * len(some))
+        for some in _chunks(list(by_hash), 500):
+            marks = ",".join("?" * len(some))
+            where = f"model = ? AND hash IN ({marks})"
+            rows = db.execute(f"SELECT hash, vector, used FROM vectors WHERE {where}", [model, *some]).fetchall()
+            found |= {by_hash[digest]: np.frombuffer(blob, "<f4") for digest, blob, _ in rows}
+            # Once a day is enough to know what is no longer used, and spares a write per read.
+            stale = [digest for digest, _, used in rows if used < today]
+            if stale:
+                marks = ",".join("?" * len(stale))
                 where = f"model = ? AND hash IN ({marks})"
-                rows = db.execute(f"SELECT hash, vector, used FROM vectors WHERE {where}", [model, *some]).fetchall()
-                found |= {by_hash[digest]: np.frombuffer(blob, "<f4") for digest, blob, _ in rows}
-                # Once a day is enough to know what is no longer used, and spares a write per read.
-                stale = [digest for digest, _, used in rows if used < today]
-                if stale:
-                    marks = ",".join("?" * len(stale))
-                    where = f"model = ? AND hash IN ({marks})"
-                    db.execute(f"UPDATE vectors SET used = ? WHERE {where}", [today, model, *stale])
-                    db.commit()
+                db.execute(f"UPDATE vectors SET used = ? WHERE {where}", [today, model, *stale])
+                db.commit()
         return found
 
     def put(self, model: str, texts: Sequence[str], vectors: np.ndarray) -> None:
@@ -66,14 +69,15 @@ class EmbeddingCache:
             (model, _hash(text), vector.astype("<f4").tobytes(), today)
             for text, vector in zip(texts, vectors, strict=True)
         ]
-        with self._connection() as db:
-            db.executemany("INSERT OR IGNORE INTO vectors VALUES (?, ?, ?, ?)", rows)
-            db.commit()
-            self._shrink(db)
+        self._on_database(lambda db: self._put(db, rows))
+
+    def _put(self, db: sqlite3.Connection, rows: list[tuple[str, bytes, bytes, int]]) -> None:
+        db.executemany("INSERT OR IGNORE INTO vectors VALUES (?, ?, ?, ?)", rows)
+        db.commit()
+        self._shrink(db)
 
     def __len__(self) -> int:
-        with self._connection() as db:
-            return db.execute("SELECT count(*) FROM vectors").fetchone()[0]
+        return self._on_database(lambda db: db.execute("SELECT count(*) FROM vectors").fetchone()[0])
 
     def _shrink(self, db: sqlite3.Connection) -> None:
         """Above the limit, drop those unused for longest, by tenths; their pages are used again."""
@@ -93,23 +97,25 @@ class EmbeddingCache:
         )
         return (pages - free) * size
 
-    @contextmanager
-    def _connection(self) -> Iterator[sqlite3.Connection]:
+    def _on_database(self, action: Callable[[sqlite3.Connection], T]) -> T:
+        """Do it on the file; where that turns out to be damaged, on a new one."""
         try:
-            db = self._open()
+            with closing(self._open()) as db:
+                return action(db)
         except sqlite3.DatabaseError as error:
             if not any(words in str(error) for words in _NOT_A_DATABASE):
                 raise
-            aside = self.path.with_name(f"{self.path.name}.broken-{time.time_ns()}")
-            logger.warning("The cache of embeddings %s cannot be read (%s): moved to %s", self.path, error, aside.name)
+            self._set_aside(error)
+        with closing(self._open()) as db:
+            return action(db)
+
+    def _set_aside(self, error: sqlite3.DatabaseError) -> None:
+        aside = self.path.with_name(f"{self.path.name}.broken-{time.time_ns()}")
+        logger.warning("The cache of embeddings %s cannot be read (%s): moved to %s", self.path, error, aside.name)
+        with suppress(FileNotFoundError):  # another process was faster
             self.path.rename(aside)
-            for suffix in ("-wal", "-shm"):
-                self.path.with_name(self.path.name + suffix).unlink(missing_ok=True)
-            db = self._open()
-        try:
-            yield db
-        finally:
-            db.close()
+        for suffix in ("-wal", "-shm"):
+            self.path.with_name(self.path.name + suffix).unlink(missing_ok=True)
 
     def _open(self) -> sqlite3.Connection:
         self.path.parent.mkdir(parents=True, exist_ok=True)

@@ -117,7 +117,8 @@ class LanceVectorStore:
         try:
             with _errors(collection):
                 # One commit, whatever stood there: until it, and after a failure, readers see the old content.
-                table = self._db().create_table(collection.name, data=source, schema=schema, mode="overwrite")
+                mode = "overwrite" if self.exists(collection) else "create"
+                table = self._db().create_table(collection.name, data=source, schema=schema, mode=mode)
         except VectorStoreError:
             if failure:
                 raise failure[0] from None

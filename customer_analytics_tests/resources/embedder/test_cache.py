@@ -88,6 +88,25 @@ def test_a_file_that_is_no_cache_is_set_aside(cache: EmbeddingCache, caplog: pyt
     assert len(list(cache.path.parent.glob("*.broken-*"))) == 1
 
 
+@pytest.mark.parametrize("damage", ["half is missing", "pages of zeros", "pages of noise"])
+def test_a_damaged_file_heals(cache: EmbeddingCache, damage: str) -> None:
+    texts = [f"text {i}" for i in range(2000)]
+    cache.put("m", texts, np.ones((2000, 64), np.float32))
+    content = cache.path.read_bytes()
+    middle = slice(4096 * 10, 4096 * 110)
+    noise = np.random.default_rng(0).bytes(4096 * 100)
+    cache.path.write_bytes(
+        {
+            "half is missing": content[: len(content) // 2],
+            "pages of zeros": content[: middle.start] + bytes(len(noise)) + content[middle.stop :],
+            "pages of noise": content[: middle.start] + noise + content[middle.stop :],
+        }[damage]
+    )
+    cache.get("m", texts)
+    cache.put("m", ["new", *texts], np.ones((2001, 64), np.float32))
+    assert len(cache.get("m", ["new", *texts])) == 2001
+
+
 def test_the_file_stays_bounded_and_keeps_what_is_used(tmp_path: Path) -> None:
     cache = EmbeddingCache(tmp_path / "small.sqlite", max_bytes=400_000)
     rng = np.random.default_rng(0)

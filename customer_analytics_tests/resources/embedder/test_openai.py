@@ -6,6 +6,7 @@ import base64
 import json
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from threading import Thread
 from typing import Any
 
@@ -14,6 +15,7 @@ import pytest
 from pydantic import SecretStr
 
 from customer_analytics.resources.embedder import EmbedderError, embedder_from
+from customer_analytics.resources.embedder.cache import CachedEmbedder, EmbeddingCache
 from customer_analytics.resources.embedder.openai import REQUEST_BYTES, WINDOW_BYTES, OpenAIEmbedder
 from customer_analytics.settings import Settings
 
@@ -157,6 +159,20 @@ def test_vectors_of_another_size_or_number_are_refused(service: tuple[Service, s
     state.dimension, state.drop = None, 1
     with pytest.raises(EmbedderError, match="1 vectors for 2 texts"):
         embedder_at(url).embed(["one", "two"])
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), 0.0])
+def test_a_vector_without_direction_is_refused_and_not_kept(
+    service: tuple[Service, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, value: float
+) -> None:
+    _, url = service
+    embedder = CachedEmbedder(embedder_at(url), EmbeddingCache(tmp_path / "cache.sqlite"))
+    with monkeypatch.context() as patch:
+        patch.setattr(f"{__name__}.vector_of", lambda text, size: np.full(size, value, np.float32))
+        with pytest.raises(EmbedderError, match="without direction"):
+            embedder.embed(["one"])
+    assert len(embedder.cache) == 0
+    assert embedder.embed(["one"]).shape == (1, 16)
 
 
 def test_settings_choose_it_and_the_cache_stands_before_it(
