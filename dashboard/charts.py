@@ -31,6 +31,11 @@ def colours_of(names: list[str]) -> list[str]:
     return [_GREY.get(name) or next(colours, PLAIN) for name in names]
 
 
+def text_colour() -> str:
+    """The colour of words inside a chart, which Streamlit's theme leaves black, on the page's background."""
+    return "#e6eeec" if st.context.theme.type == "dark" else "#14211f"
+
+
 def greatest(frame: pd.DataFrame, category: str, value: str) -> tuple[pd.DataFrame, list[str]]:
     """The frame with its smaller categories as "other", and the categories from the greatest; grey ones last."""
     totals = frame.groupby(category)[value].sum().sort_values(ascending=False, kind="stable")
@@ -156,7 +161,7 @@ def stacked(
                 f"{colour}:N",
                 title=None,
                 scale=alt.Scale(domain=names, range=colours_of(names)),
-                legend=alt.Legend(orient="top", columns=3, labelLimit=95),
+                legend=alt.Legend(orient="top", columns=3, labelLimit=90, labelFontSize=11, columnPadding=6),
             ),
             tooltip=[
                 alt.Tooltip(f"yearmonth({x}):T", format=MONTH_AXIS, title="Month"),

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 TABLES_SEEN_FOR_SECONDS = 10
 """So long a page may miss that a table was built anew."""
-_SEARCH_WARMS_AFTER_SECONDS = 3
+_REST_WARMS_AFTER_SECONDS = 3
 """Until then the first page has the processor for itself."""
 _MISSING_OBJECT = 2003
 
@@ -88,7 +88,7 @@ def warm_up() -> threading.Thread:
         with contextlib.suppress(Exception):  # whoever needs it later meets the error and shows it
             importlib.import_module("snowflake.connector")
             source.connection()
-        time.sleep(_SEARCH_WARMS_AFTER_SECONDS)
+        time.sleep(_REST_WARMS_AFTER_SECONDS)
         with contextlib.suppress(Exception):
             source["embedder"].embed(["warm"])
             source["vector_store"].exists(CUSTOMER_COMMENT)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+import importlib
+import sys
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import streamlit as st
@@ -10,6 +12,9 @@ import streamlit as st
 from dashboard import formats
 from dashboard.charts import sentiment_colour
 from dashboard.frame import open_customer
+
+if TYPE_CHECKING:
+    from pandas.io.formats.style import Styler
 
 PAGE_SIZE = 50
 
@@ -36,7 +41,7 @@ def show_customers(frame: pd.DataFrame, config: dict[str, Any], key: str, sentim
             shown[column] = pd.to_datetime(shown[column])
     for column in sentiment:
         shown[column] = shown[column].astype(float)
-    styled = shown.style
+    styled = styler_of(shown)
     for column in sentiment:
         styled = styled.map(sentiment_colour, subset=[column]).format(formats.percent, subset=[column])
     event = st.dataframe(
@@ -52,6 +57,17 @@ def show_customers(frame: pd.DataFrame, config: dict[str, Any], key: str, sentim
     rows = event["selection"]["rows"] if event else []
     if rows:
         open_customer(int(frame.iloc[rows[0]]["customer_id"]))
+
+
+def styler_of(frame: pd.DataFrame) -> Styler:
+    """The frame's Styler. pandas imports matplotlib with it, for gradients that nobody draws here: 1 s saved."""
+    if "pandas.io.formats.style" not in sys.modules and "matplotlib" not in sys.modules:
+        sys.modules["matplotlib"] = None  # pyright: ignore[reportArgumentType] - Python's way to say: not there
+        try:
+            importlib.import_module("pandas.io.formats.style")
+        finally:
+            del sys.modules["matplotlib"]
+    return frame.style
 
 
 def sentiment_column(label: str = "Sentiment") -> Any:

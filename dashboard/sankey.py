@@ -9,7 +9,7 @@ import itertools
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from dashboard.charts import PLAIN, colours_of
+from dashboard.charts import PLAIN, colours_of, text_colour
 
 if TYPE_CHECKING:
     import altair as alt
@@ -144,7 +144,7 @@ def sankey(
     # A box of less than a line has no room for its name; the tooltip has it.
     words = (
         alt.Chart(boxes[boxes["high"] - boxes["low"] > 0.022])
-        .mark_text(align="left", dx=4, fontSize=11, limit=130)
+        .mark_text(align="left", dx=4, fontSize=11, limit=130, color=text_colour())
         .encode(x=alt.X("right:Q", scale=x), y=alt.Y("middle:Q", scale=y), text="shown:N")
     )
     return alt.layer(flows, blocks, words).properties(height=height)

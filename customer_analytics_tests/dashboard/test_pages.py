@@ -159,3 +159,18 @@ def test_an_answer_cites_passages_and_remembers(business: Path, monkeypatch: pyt
     assert not app.exception
     assert [t["role"] for t in app.session_state["turns"]] == ["user", "assistant"] * 2
     assert app.session_state["turns"][3]["searched"] == "What broke after a week? And why?"
+
+
+def test_more_can_be_shown(business: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUSTOMER_ANALYTICS_HOME", str(business))
+    app = open_page("search")
+    app.text_input(key="q").set_value("the toy broke").run()
+
+    def cards() -> int:
+        return everything(app).count('class="card"')
+
+    assert cards() == 20
+    next(b for b in app.button if "more" in b.label).click().run()
+    assert cards() == 40
+    app.text_input(key="q").set_value("the kite").run()
+    assert cards() == 20

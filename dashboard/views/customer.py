@@ -15,6 +15,9 @@ from dashboard.frame import data_up_to, figures, nothing_yet, open_customer, pag
 from dashboard.passages import card
 from dashboard.safe_text import literal
 
+COMMENTS = 20
+"""So many are shown at first, and with each click on "more"."""
+
 
 def ask_for_customer(given: str) -> None:
     """A search box, and the customers that it finds."""
@@ -185,10 +188,15 @@ def show_customer(customer_id: int, customer: pd.Series) -> None:
         if len(comments):
             happiest = st.toggle("Happiest first", False, key="happiest")
             ordered = comments.iloc[::-1] if happiest else comments
-            rows = ordered.head(20).rename(columns={"review_text": "text"}).to_dict("records")
+            shown = st.session_state.get(f"comments-{customer_id}", COMMENTS)
+            rows = ordered.head(shown).rename(columns={"review_text": "text"}).to_dict("records")
             st.html("".join(card({**row, "kind": "comment"}, link=False) for row in rows))
-            if len(comments) > 20:
-                st.caption(f"20 of {len(comments)} comments; the download holds the rest.")
+            if len(comments) > shown:
+                st.button(
+                    f"Show {COMMENTS} more of {len(comments)}",
+                    icon=":material/expand_more:",
+                    on_click=lambda: st.session_state.update({f"comments-{customer_id}": shown + COMMENTS}),
+                )
             download(lambda: comments[["date", "review_text", "sentiment"]], f"comments-{customer_id}")
         else:
             st.caption("No comments.")

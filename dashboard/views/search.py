@@ -12,6 +12,12 @@ from dashboard.safe_text import words_of
 
 MODES = {"hybrid": "Both", "vector": "Meaning", "keyword": "Words"}
 KINDS = {"comment": "Comments", "call": "Calls"}
+STEP, MOST = 20, 200
+
+
+def show_more() -> None:
+    st.session_state["shown"] += STEP
+
 
 with page("Search", "What customers wrote and said, by meaning, by words, or both."):
     with explained():
@@ -32,7 +38,7 @@ with page("Search", "What customers wrote and said, by meaning, by words, or bot
         kinds = st.pills(
             "Kind", list(KINDS), selection_mode="multi", default=list(KINDS), format_func=KINDS.__getitem__, key="kinds"
         )
-        low, high = st.slider("Sentiment", 0.0, 1.0, (0.0, 1.0), 0.05, key="sentiment")
+        low, high = st.slider("Sentiment", 0.0, 1.0, (0.0, 1.0), 0.05, format="percent", key="sentiment")
         since = st.date_input("From", None, key="since", format="YYYY-MM-DD")
         until = st.date_input(
             "To", None, key="until", format="YYYY-MM-DD", help="Calls have no date: they are left out."
@@ -44,10 +50,16 @@ with page("Search", "What customers wrote and said, by meaning, by words, or bot
     conditions = queries.Conditions(
         tuple(kinds) or tuple(KINDS), int(customer_id) if customer_id is not None else None, since, until, low, high
     )
+    asked = (query.strip(), mode or "hybrid", conditions)
+    if st.session_state.get("asked") != asked:
+        st.session_state["asked"], st.session_state["shown"] = asked, STEP
+    shown = st.session_state["shown"]
     start = time.monotonic()
     with st.spinner("Searching …"):
-        found = queries.search(query.strip(), mode or "hybrid", conditions, 20)
-    st.caption(f"{formats.number(len(found))} best passages in {(time.monotonic() - start) * 1000:,.0f} ms")
+        found = queries.search(*asked, shown + 1)
+    more, found = len(found) > shown, found.head(shown)
+    what = f"The {formats.counted(len(found), 'best passage')}" if more else formats.counted(len(found), "passage")
+    st.caption(f"{what}, in {(time.monotonic() - start) * 1000:,.0f} ms")
     if not len(found):
         st.info("Nothing was found. Fewer filters, or a search by meaning, find more.", icon=":material/search_off:")
         st.stop()
@@ -59,4 +71,7 @@ with page("Search", "What customers wrote and said, by meaning, by words, or bot
             for _, row in found.iterrows()
         )
     )
-    download(lambda: queries.search(query.strip(), mode or "hybrid", conditions, 200), "search")
+    with st.container(horizontal=True):
+        if more and shown < MOST:
+            st.button(f"Show {STEP} more", icon=":material/expand_more:", on_click=show_more)
+        download(lambda: queries.search(*asked, MOST), "search")
