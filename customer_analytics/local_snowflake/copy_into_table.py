@@ -83,6 +83,12 @@ def dispatch(session: Connection, cursor: Cursor, sql: str, params: Any) -> int 
     return cursor.answer([(c, "fixed") if c in numbers else c for c in _RESULT.split()], answer)
 
 
+def target(session: Connection, sql: str) -> tuple[str, str, str] | None:
+    """The table that a COPY loads; None for any other statement."""
+    head = _HEAD.match(sql)
+    return qualified(session, head[1]) if head else None
+
+
 def rewrite(session: Connection, sql: str) -> str:
     """FORMAT_NAME as a text, PATTERN as the FILES that match it."""
     if not re.match(r"\s*copy\b", sql, re.I):

@@ -12,7 +12,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from fakesnow.converter import from_binding
 from fakesnow.dialect import parse_one
 from fakesnow.expr import normalise_ident
 from fakesnow.rowtype import describe_as_rowtype
@@ -25,6 +24,7 @@ from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from customer_analytics.local_snowflake import (
+    bindings,
     errors,
     results,
     session_parameters,
@@ -204,7 +204,8 @@ class Protocol:
             if body.get("describeOnly") and (described := cursor._describe_only(sql)) is not None:
                 return _described(connection, cursor, describe_as_rowtype(described), type_id)
             if batch is not None:
-                return self._run_batch(connection, cursor, sql, batch, type_id)
+                rows = bindings.for_columns(connection, parse_one(sql), batch, bindings.batch(batch))
+                return self._run_batch(connection, cursor, sql, rows, type_id)
             cursor.execute(sql, binding_params=params, server=True)
         table, row_types = cursor.reply()
         if table is not None and type_id in DML_TYPE_IDS:
@@ -296,21 +297,16 @@ def _token(request: Request) -> str:
     return request.headers.get("Authorization", "")[17:-1]
 
 
-def _bindings(bindings: dict[str, Any] | None) -> tuple[Any, list[Any] | None]:
-    """Parameters of a statement, or the rows of a batch."""
-    if not bindings:
+def _bindings(given: dict[str, Any] | None) -> tuple[Any, list[dict[str, Any]] | None]:
+    """Parameters of a statement, or the columns of a batch."""
+    if not given:
         return None, None
-    if not all(key.isdigit() for key in bindings):
-        return {key: from_binding(value) for key, value in bindings.items()}, None
-    ordered = [bindings[str(i)] for i in range(1, len(bindings) + 1)]
-    if any(isinstance(value["value"], list) for value in ordered):
-        columns = [[_value({**b, "value": v}) for v in b["value"]] for b in ordered]
-        return None, list(zip(*columns, strict=True))
-    return tuple(_value(value) for value in ordered), None
-
-
-def _value(binding: dict[str, Any]) -> Any:
-    return None if binding["value"] is None else from_binding(binding)
+    if not all(key.isdigit() for key in given):
+        return {key: bindings.value(binding) for key, binding in given.items()}, None
+    ordered = [given[str(i)] for i in range(1, len(given) + 1)]
+    if any(isinstance(binding["value"], list) for binding in ordered):
+        return None, ordered
+    return tuple(bindings.value(binding) for binding in ordered), None
 
 
 def _reply(

@@ -123,8 +123,10 @@ class Cursor(FakeSnowflakeCursor):
         duck, locks = self.session.duck, self.session.engine.locks
         text = without_comments(command)
         self._shows = text if re.match(r"show\b", text, re.I) else None
-        # INSERT OVERWRITE becomes several DuckDB statements: one transaction
-        together = re.match(r"\s*insert\s+overwrite\b", command, re.I) and not duck.in_transaction
+        # INSERT OVERWRITE, and COPY of several files, become several DuckDB statements: one transaction
+        copied = copy_into_table.target(self.session, text)
+        together = re.match(r"insert\s+overwrite\b", text, re.I) or (copied and copied[0] == self.session.database)
+        together = together and not duck.in_transaction and self.session._autocommit
         if match := _LOCKING.match(command):
             locks.take(self.session, qualified(self.session, match[1]))
         try:

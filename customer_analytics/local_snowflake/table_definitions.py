@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 Name = tuple[str, str, str]
 LONGEST = 16_777_216
 SESSION_MACROS = """
-CREATE OR REPLACE TEMP MACRO local_fit(x, n) AS CASE WHEN length(x) > n
+CREATE OR REPLACE TEMP MACRO local_fit(x, n) AS CASE WHEN length(CAST(x AS VARCHAR)) > n
     THEN error('String ''' || x || ''' is too long and would be truncated') ELSE x END;
 """
 _LENGTHS = "_fs_global._fs_information_schema._fs_columns_ext"

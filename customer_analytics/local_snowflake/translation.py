@@ -30,6 +30,15 @@ if TYPE_CHECKING:
 Step = tuple[tuple[type, ...], Callable[[exp.Expr], exp.Expr]]
 
 
+_RESERVED_BY_DUCKDB = {
+    *("ANALYSE", "ANALYZE", "ASYMMETRIC", "AT", "BOTH", "CAST", "COLLATE", "DEFERRABLE", "DESCRIBE"),
+    *("DO", "END", "FETCH", "FOREIGN", "INITIALLY", "LAMBDA", "LEADING", "LIMIT", "OFFSET"),
+    *("ONLY", "PIVOT", "PIVOT_LONGER", "PIVOT_WIDER", "PLACING", "PRIMARY", "REFERENCES", "SHOW", "SUMMARIZE"),
+    *("SYMMETRIC", "TRAILING", "UNPIVOT", "USER", "VARIADIC", "WINDOW"),
+}
+"""Words that are names on Snowflake."""
+
+
 def translate(session: Connection, tree: exp.Expr, params: Any) -> exp.Expr:
     """The tree as DuckDB can run it. Marks that fakesnow's cursor looks for are in its `args`."""
     resolve_names(session, tree)
@@ -55,6 +64,9 @@ def translate(session: Connection, tree: exp.Expr, params: Any) -> exp.Expr:
             tree = tree.transform(step, copy=False)
             present = {type(node) for node in tree.walk()}
     tree = _limit_texts(tree)
+    for identifier in tree.find_all(exp.Identifier):
+        if not identifier.quoted and identifier.name.upper() in _RESERVED_BY_DUCKDB:
+            identifier.set("quoted", True)
     if needed:
         tree.args["not_null"] = needed
     if key:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
+import io
 import re
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from snowflake.snowpark import Session
+from snowflake.snowpark import Row, Session
 from snowflake.snowpark.exceptions import SnowparkSQLException
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "local-snowflake.md"
@@ -24,6 +25,30 @@ def refused(session: Session, sql: str) -> bool:
     return True
 
 
+def swap_is_refused(session: Session) -> bool:
+    schema = session.get_fully_qualified_current_schema()
+    session.sql("CREATE OR REPLACE TABLE here (a INT)").collect()
+    session.sql("CREATE DATABASE IF NOT EXISTS other_one").collect()
+    session.sql("CREATE OR REPLACE TABLE other_one.public.there (a INT)").collect()
+    session.sql(f"USE SCHEMA {schema}").collect()
+    found = refused(session, "ALTER TABLE here SWAP WITH other_one.public.there")
+    session.sql("DROP DATABASE other_one").collect()
+    return found
+
+
+def described(session: Session, query: str) -> list[Row]:
+    session.sql(f"CREATE OR REPLACE TABLE described AS {query}").collect()
+    return session.sql("DESCRIBE TABLE described").collect()
+
+
+def loaded_array(session: Session) -> list[Row]:
+    session.sql("CREATE OR REPLACE STAGE arrays").collect()
+    session.file.put_stream(io.BytesIO(b'[{"a": 1}, {"a": 2}]'), "@arrays/one.json", auto_compress=False)
+    session.sql("CREATE OR REPLACE TABLE variants (v VARIANT)").collect()
+    session.sql("COPY INTO variants FROM @arrays FILE_FORMAT = (TYPE = JSON)").collect()
+    return session.table("variants").collect()
+
+
 DEVIATIONS: dict[int, Callable[[Session], bool]] = {
     1: lambda s: (
         one(s, "SELECT '2020-01-01 10:00:00 +02:00'::TIMESTAMP_TZ") == dt.datetime(2020, 1, 1, 8, tzinfo=dt.UTC)
@@ -32,13 +57,46 @@ DEVIATIONS: dict[int, Callable[[Session], bool]] = {
     3: lambda s: isinstance(one(s, "SELECT MEDIAN(column1) FROM VALUES (1), (2)"), float),
     4: lambda s: refused(s, 'CREATE TABLE twice ("a" INT, A INT)'),
     5: lambda s: s.sql("SELECT 1+1").columns == ['"1 + 1"'],
-    6: lambda s: refused(s, "CREATE FUNCTION f() RETURNS INT AS '1'"),
+    6: lambda s: all(
+        refused(s, statement)
+        for statement in (
+            *("CREATE FUNCTION f() RETURNS INT AS '1'", "CREATE STREAM s ON TABLE t", "UNDROP TABLE t"),
+            "SELECT * FROM VALUES (1) AT (OFFSET => -60)",
+        )
+    ),
     7: lambda s: bool(s.sql("GRANT ROLE nobody TO USER nobody").collect()),
-    8: lambda s: refused(s, "ALTER TABLE a.b.c SWAP WITH d.e.f"),
-    9: lambda s: refused(s, "SELECT TO_CHAR(CURRENT_DATE, 'DAYS')"),
+    8: lambda s: swap_is_refused(s),
+    9: lambda s: (
+        refused(s, "SELECT TO_CHAR(CURRENT_DATE, 'DAYS')") and refused(s, "SELECT TO_CHAR(1234.5, '9,999.99')")
+    ),
     10: lambda s: (
         one(s, "SELECT '2020-01-01 00:00:00.123456789'::TIMESTAMP_NTZ") == dt.datetime(2020, 1, 1, 0, 0, 0, 123456)
     ),
+    11: lambda s: (
+        refused(s, "ALTER SESSION SET TIMEZONE = 'America/New_York'")
+        and refused(s, "ALTER SESSION SET WEEK_START = 7")
+        and refused(s, "ALTER SESSION SET DATE_OUTPUT_FORMAT = 'DD/MM/YYYY'")
+    ),
+    12: lambda s: (
+        refused(s, "COPY INTO nowhere FROM @missing ON_ERROR = CONTINUE")
+        and refused(s, "COPY INTO nowhere FROM @missing VALIDATION_MODE = RETURN_ERRORS")
+    ),
+    13: lambda s: isinstance(one(s, "SELECT PARSE_JSON('1') + 1"), float),
+    14: lambda s: (
+        [row["type"] for row in described(s, "SELECT 1 AS a, 'x' AS b")] == ["NUMBER(38,0)", "VARCHAR(16777216)"]
+    ),
+    15: lambda s: all(
+        refused(s, f"SELECT {call}")
+        for call in (
+            *("APPROX_TOP_K(1, 1)", "APPROX_PERCENTILE_ACCUMULATE(1)", "SOUNDEX('a')", "PARSE_URL('http://a')"),
+            *("COLLATE('a', 'en-ci')", "SHA2('a', 512)", "GET_DDL('TABLE', 't')", "SYSTEM$TYPEOF(1)"),
+            "* FROM (SELECT 1 AS a, 'x' AS k) PIVOT (SUM(a) FOR k IN (ANY))",
+        )
+    ),
+    16: lambda s: refused(s, "SELECT REGEXP_REPLACE('banana', 'a', 'o', 1, 2)"),
+    17: lambda s: one(s, "SELECT RANDOM(1) = RANDOM(1)") is False,
+    18: lambda s: len(loaded_array(s)) == 2,
+    19: lambda s: refused(s, "CREATE TABLE two_counters (a INT AUTOINCREMENT, b INT AUTOINCREMENT)"),
 }
 
 

@@ -1,0 +1,164 @@
+# ruff: noqa: E501 one line is one statement and its answer
+"""DDL, DML, SHOW, sessions: statements in order, with what each answers. None: only that it succeeds."""
+
+from __future__ import annotations
+
+import datetime as dt
+from decimal import Decimal as D
+from typing import Any
+
+import pytest
+from snowflake.snowpark import Session
+
+from customer_analytics_tests.contract.test_expressions import Error, difference
+
+# fmt: off
+SCENARIOS: dict[str, list[tuple[str, Any]]] = {
+    "changes": [
+        ("CREATE TABLE t (id INT NOT NULL, g VARCHAR(10) DEFAULT 'x', n NUMBER(10,2), PRIMARY KEY (id)) COMMENT = 'hello'", None),
+        ("INSERT INTO t (id, n) VALUES (1, 1), (2, 2)", 2),
+        ("INSERT INTO t VALUES (3, DEFAULT, 3)", 1),
+        ("SELECT g FROM t WHERE id = 1", "x"),
+        ("INSERT INTO t (n) VALUES (1)", Error(100072)),
+        ("INSERT INTO t VALUES (4, 'x', 'abc')", Error(100038)),
+        ("INSERT INTO t VALUES (1, 'same key: not enforced', 1)", Error(100078)),
+        ("UPDATE t SET n = s.m FROM (SELECT 2 AS id, 9 AS m) AS s WHERE t.id = s.id", (1, 0)),
+        ("DELETE FROM t USING (SELECT 3 AS id) AS s WHERE t.id = s.id", 1),
+        ("MERGE INTO t USING (SELECT 1 AS id, 5 AS n UNION ALL SELECT 7, 7) AS s ON t.id = s.id WHEN MATCHED AND s.n > 4 THEN UPDATE SET n = s.n WHEN NOT MATCHED AND s.n = 7 THEN INSERT (id, n) VALUES (s.id, s.n)", (1, 1)),
+        ("MERGE INTO t USING (SELECT 1 AS id) AS s ON t.id = s.id WHEN MATCHED THEN DELETE", (1,)),
+        ("MERGE INTO t USING (SELECT 2 AS id, 5 AS n UNION ALL SELECT 2, 7) AS s ON t.id = s.id WHEN MATCHED THEN UPDATE SET n = s.n", Error(100090)),
+        ("SELECT id, g, n FROM t ORDER BY id", [(2, "x", D("9.00")), (7, "x", D("7.00"))]),
+        ("INSERT OVERWRITE INTO t SELECT 10, 'o', 1", 1),
+        ("SELECT COUNT(*) FROM t", 1),
+        ("TRUNCATE TABLE t", None),
+        ("SELECT COUNT(*) FROM t", 0),
+        ("TRUNCATE TABLE IF EXISTS nope", None),
+    ],
+    "tables": [
+        ("CREATE TABLE c1 (a INT NOT NULL, b VARCHAR(5) DEFAULT 'q' COMMENT 'two''s')", None),
+        ("INSERT INTO c1 VALUES (1, 'z')", 1),
+        ("CREATE TABLE c2 CLONE c1", None),
+        ("INSERT INTO c2 (b) VALUES ('k')", Error(100072)),
+        ("INSERT INTO c2 (a) VALUES (5)", 1),
+        ("SELECT b FROM c2 WHERE a = 5", "q"),
+        ("INSERT INTO c2 VALUES (1, 'toolong')", Error(100078)),
+        ("CREATE TABLE c3 LIKE c1", None),
+        ("SELECT COUNT(*) FROM c3", 0),
+        ("CREATE TABLE c1 (a INT)", Error(2002)),
+        ("ALTER TABLE c1 ADD COLUMN y INT DEFAULT 5, x VARCHAR", None),
+        ("SELECT y FROM c1", 5),
+        ("ALTER TABLE c1 ADD COLUMN y INT", Error(1430)),
+        ("ALTER TABLE c1 DROP COLUMN y, x", None),
+        ("ALTER TABLE c1 ALTER COLUMN b SET DATA TYPE VARCHAR(50)", None),
+        ("INSERT INTO c1 VALUES (2, 'longer text')", 1),
+        ("ALTER TABLE c1 ALTER COLUMN a COMMENT 'n1', COLUMN b COMMENT 'n2'", None),
+        ("SELECT comment FROM information_schema.columns WHERE table_name = 'C1' AND table_schema = CURRENT_SCHEMA() ORDER BY ordinal_position", [("n1",), ("n2",)]),
+        ("COMMENT ON TABLE c1 IS 'it''s'", None),
+        ("SELECT comment FROM information_schema.tables WHERE table_name = 'C1' AND table_schema = CURRENT_SCHEMA()", "it's"),
+        ("COMMENT ON TABLE nope IS 'x'", Error(2003)),
+        ("ALTER TABLE c1 SWAP WITH c3", None),
+        ("SELECT COUNT(*) FROM c1", 0),
+        ("CREATE TABLE named (a, b) AS SELECT 1, 2", None),
+        ("SELECT a, b FROM named", (1, 2)),
+        ("CREATE TABLE typed (a VARCHAR(3) NOT NULL, b NUMBER(5,2)) AS SELECT 1, 2", None),
+        ("SELECT a, b FROM typed", ("1", D("2.00"))),
+        ("INSERT INTO typed (b) VALUES (1)", Error(100072)),
+        ("CREATE TABLE typed2 (a VARCHAR(3)) AS SELECT 'abcd'", Error(100078)),
+        ("CREATE SEQUENCE sq START 5 INCREMENT 2", None),
+        ("CREATE TABLE sqt (id INT DEFAULT sq.NEXTVAL, a INT)", None),
+        ("INSERT INTO sqt (a) VALUES (1)", 1),
+        ("SELECT id FROM sqt", 5),
+        ("CREATE TABLE dup (a INT, a INT)", Error(2025)),
+        ("DROP TABLE c1", None),
+        ("DROP TABLE c1", Error(2003)),
+        ("CREATE OR REPLACE VIEW vw (x, y COMMENT 'yc') COMMENT = 'vc' AS SELECT 1, 2", None),
+        ("SELECT x FROM vw", 1),
+        ("CREATE VIEW broken AS SELECT * FROM nope", Error(2003)),
+    ],
+    "session": [
+        ("SET x = 5", None),
+        ("SELECT $x + 1", 6),
+        ("SELECT 'costs $x, or $y'", "costs $x, or $y"),
+        ("SET (a, b) = (1, 'it''s')", None),
+        ("SELECT $b", "it's"),
+        ("UNSET x", None),
+        ("SELECT $x", Error(2211)),
+        ("BEGIN", None),
+        ("BEGIN", None),
+        ("COMMIT", None),
+        ("COMMIT", None),
+        ("EXECUTE IMMEDIATE 'SELECT 7'", 7),
+        ("SELECT * FROM TABLE(RESULT_SCAN(LAST_QUERY_ID()))", 7),
+        ("ALTER SESSION SET QUERY_TAG = 'x y'", None),
+        ("ALTER SESSION SET NO_SUCH_PARAMETER = 1", Error(1006)),
+    ],
+    "errors": [
+        ("CREATE TABLE t (id INT, g VARCHAR)", None),
+        ("SELECT nope", Error(904)),
+        ("SELECT nope FROM t", Error(904)),
+        ("SELECT t.nope FROM t", Error(904)),
+        ("SELECT x.id FROM t", Error(904)),
+        ("UPDATE t SET nope = 1", Error(904)),
+        ("INSERT INTO t (nope) VALUES (1)", Error(904)),
+        ("SELECT id, COUNT(*) FROM t", Error(979)),
+        ("SELECT 1 UNION SELECT 1, 2", Error(1789)),
+        ("SELECT * FROM nope", Error(2003)),
+        ("DELETE FROM nope", Error(2003)),
+        ("DESCRIBE TABLE nope", Error(2003)),
+        ("USE SCHEMA nope", Error(2043)),
+        ("USE DATABASE nope", Error(2043)),
+        ("SHOW TABLES IN SCHEMA nope", Error(2043)),
+        ("SELECT foo(1)", Error(2140)),
+        ("SELEC 1", Error(1003)),
+        ("SELECT 1 FROM t WHERE", Error(1003)),
+        ("SELECT 'x'::BOOLEAN", Error(100037)),
+        ("SELECT 'x'::DATE", Error(100040)),
+        ("SELECT 'x'::TIMESTAMP_NTZ", Error(100035)),
+        ("SELECT 100::NUMBER(2,0)", Error(100039)),
+        ("SELECT PARSE_JSON('{')", Error(100069)),
+    ],
+}
+# fmt: on
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_scenario(session: Session, name: str) -> None:
+    wrong = []
+    for statement, expected in SCENARIOS[name]:
+        if expected is None:
+            session.sql(statement).collect()
+        elif text := difference(session, statement, expected):
+            wrong.append(text)
+    assert wrong == []
+
+
+def test_show_and_information_schema_say_what_there_is(session: Session) -> None:
+    before = dt.datetime.now(dt.UTC) - dt.timedelta(minutes=10)
+    for statement in ("CREATE TABLE one (a INT)", "CREATE TRANSIENT TABLE two (a INT)", "INSERT INTO one VALUES (1)"):
+        session.sql(statement).collect()
+    schema = (session.get_current_schema() or "").strip('"')
+    where = f"table_schema = '{schema}' ORDER BY table_name"
+    query = f"SELECT table_name, row_count, is_transient, created, last_altered FROM information_schema.tables WHERE {where}"
+    rows = session.sql(query).collect()
+    assert [tuple(r)[:3] for r in rows] == [("ONE", 1, "NO"), ("TWO", 0, "YES")]
+    assert all(r[3] > before and r[4] > before for r in rows)
+    shown = session.sql("SHOW TABLES LIKE 'o%'").collect()
+    assert [(r["name"], r["rows"]) for r in shown] == [("ONE", 1)]
+    assert shown[0]["created_on"] > before
+    assert [r["name"] for r in session.sql("SHOW TABLES STARTS WITH 'T'").collect()] == ["TWO"]
+    assert len(session.sql("SHOW TABLES LIMIT 1").collect()) == 1
+    assert [r["name"] for r in session.sql(f"SHOW SCHEMAS LIKE '{schema}'").collect()] == [schema]
+
+
+def test_a_database_comes_with_its_schema_and_goes_with_its_tables(session: Session) -> None:
+    here = session.get_fully_qualified_current_schema()
+    name = f"D_{(session.get_current_schema() or '').strip(chr(34))}"
+    session.sql(f"CREATE DATABASE {name}").collect()
+    try:
+        assert tuple(session.sql("SELECT CURRENT_DATABASE(), CURRENT_SCHEMA()").collect()[0]) == (name, "PUBLIC")
+        session.sql("CREATE TABLE x AS SELECT 1 AS a").collect()
+        assert session.table(f"{name}.public.x").count() == 1
+    finally:
+        session.sql(f"USE SCHEMA {here}").collect()
+        session.sql(f"DROP DATABASE {name}").collect()
+    assert session.sql(f"SHOW DATABASES LIKE '{name}'").collect() == []
