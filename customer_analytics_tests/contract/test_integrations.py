@@ -32,6 +32,16 @@ def test_dagster_snowflakes_own_resource_and_io_manager(warehouse: Warehouse) ->
             assert connection.cursor().execute("SELECT COUNT(*) FROM dagster_io.frame").fetchall() == [(2,)]
         return frame.assign(a=frame["a"] * 2)
 
+    @dg.asset(partitions_def=dg.DailyPartitionsDefinition(start_date="2024-01-01"), metadata={"partition_expr": "DAY"})
+    def daily(context: dg.AssetExecutionContext) -> pd.DataFrame:
+        day = pd.Timestamp(context.partition_key)
+        return pd.DataFrame({"day": [day, day], "a": [1, 2]})
+
+    @dg.asset(partitions_def=daily.partitions_def)
+    def read_back(context: dg.AssetExecutionContext, daily: pd.DataFrame) -> None:
+        assert len(daily) == 2
+        assert daily["day"].unique() == [pd.Timestamp(context.partition_key)]
+
     resources = {
         "io_manager": SnowflakePandasIOManager(
             **login, schema="DAGSTER_IO", additional_snowflake_connection_args=where
@@ -40,8 +50,12 @@ def test_dagster_snowflakes_own_resource_and_io_manager(warehouse: Warehouse) ->
     }
     for _ in range(2):
         assert dg.materialize([frame, doubled], resources=resources).success
+    for key in ("2024-01-01", "2024-01-02", "2024-01-01"):
+        assert dg.materialize([daily, read_back], resources=resources, partition_key=key).success
     with warehouse.connect() as connection:
         assert connection.cursor().execute("SELECT SUM(a) FROM dagster_io.doubled").fetchall() == [(6,)]
+        query = "SELECT COUNT(*), COUNT(DISTINCT day) FROM dagster_io.daily"
+        assert connection.cursor().execute(query).fetchall() == [(4, 2)]
 
 
 @pytest.mark.heavy
@@ -81,3 +95,54 @@ def test_the_model_registry(session: Session, tmp_path: Path) -> None:
     model.delete_version("V1")
     registry.delete_model("M")
     assert registry.show_models().empty
+
+
+@pytest.mark.heavy
+@pytest.mark.filterwarnings("ignore")  # snowflake-ml warns of versions and names of its own
+def test_models_of_our_kinds_and_models_that_fail(session: Session, warehouse: Warehouse) -> None:
+    import numpy as np
+    from lightgbm import LGBMClassifier
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+    from snowflake.ml.model import custom_model, model_signature
+    from snowflake.ml.registry import Registry
+
+    generator = np.random.default_rng(0)
+    frame = pd.DataFrame(generator.normal(size=(80, 2)), columns=["A", "B"])
+    labels = (frame["A"] + frame["B"] > 0).astype(int)
+    registry = Registry(session)
+    for name, model in {
+        "LGBM": LGBMClassifier(n_estimators=5, min_child_samples=5, verbose=-1),
+        "PIPELINE": make_pipeline(StandardScaler(), LogisticRegression()),
+    }.items():
+        fitted = model.fit(frame, labels)
+        version = registry.log_model(
+            fitted, model_name=name, sample_input_data=frame, metrics={"n": 80}, target_platforms=["WAREHOUSE"]
+        )
+        assert list(version.load(force=True).predict(frame)) == list(fitted.predict(frame))
+        assert list(version.run(frame, function_name="predict").iloc[:, -1]) == list(fitted.predict(frame))
+
+    if not isinstance(warehouse, LocalWarehouse):
+        pytest.skip("a model that takes its process down is the local Snowflake's own matter")
+
+    class Fatal(custom_model.CustomModel):
+        @custom_model.inference_api
+        def predict(self, frame: pd.DataFrame) -> pd.DataFrame:
+            import os
+
+            if frame["A"].iloc[0] > 0:
+                os._exit(3)
+            raise ValueError("no")
+
+    signature = model_signature.infer_signature(frame, pd.DataFrame({"C": [0.5]}))
+    fatal = registry.log_model(
+        Fatal(custom_model.ModelContext()),
+        model_name="FATAL",
+        signatures={"predict": signature},
+        target_platforms=["WAREHOUSE"],
+    )
+    for first, message in ((1.0, "its process ended"), (-1.0, "ValueError: no")):
+        with pytest.raises(Exception, match=message):
+            fatal.run(frame.assign(A=first), function_name="predict")
+        assert session.sql("SELECT 1").collect()[0][0] == 1
