@@ -5,9 +5,6 @@ matter who does it: the asset PRES_HEALTH at the end of a run, or, when a run fa
 there, the command line or the failure sensor.
 """
 
-# pandas, Snowpark rows and scikit-learn carry no usable types here.
-# pyright: reportArgumentType=false, reportReturnType=false
-
 from __future__ import annotations
 
 import datetime as dt

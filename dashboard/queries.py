@@ -4,9 +4,6 @@ Queries aggregate, page and limit in the warehouse. Table names come from tables
 a column to sort by is one of the table's own. Results are remembered until a table in them changes.
 """
 
-# pandas, Snowpark rows and scikit-learn carry no usable types here.
-# pyright: reportArgumentType=false
-
 from __future__ import annotations
 
 import datetime as dt

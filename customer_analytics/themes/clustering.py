@@ -1,8 +1,5 @@
 """Clusters of unit vectors with numbers that stay the same from run to run."""
 
-# pandas, Snowpark rows and scikit-learn carry no usable types here.
-# pyright: reportArgumentType=false
-
 from __future__ import annotations
 
 import json

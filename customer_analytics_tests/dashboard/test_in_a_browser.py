@@ -1,4 +1,4 @@
-"""The main journey in a real Chromium; what it saw is kept in `screenshots/`."""
+"""The main journey in a real Chromium; what it saw is kept in `screenshots/`, under CI_KEEP when that is set."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ import dashboard
 
 CHROMIUM = "/usr/bin/chromium"
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-SCREENSHOTS = Path(__file__).resolve().parents[2] / "screenshots"
+# `.ci/run` keeps what stands in the folder CI_KEEP.
+SCREENSHOTS = Path(os.environ.get("CI_KEEP") or Path(__file__).resolve().parents[2]) / "screenshots"
 SIZES = {"wide": (1440, 1000), "narrow": (390, 844)}
 PAGES = (
     "",
@@ -70,7 +71,7 @@ def address(business: Path) -> Iterator[str]:
 def browser() -> Iterator[Any]:
     from playwright.sync_api import sync_playwright
 
-    SCREENSHOTS.mkdir(exist_ok=True)
+    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         yield chromium
@@ -120,6 +121,8 @@ def test_the_main_journey(browser: Any, address: str) -> None:
     page.wait_for_url("**/customer?customer_id=*", timeout=20_000)
     settled(page)
 
+    asked: list[str] = []
+    context.on("request", lambda request: asked.append(request.url))
     page = opened(context, f"{address}/?customer_id=6")
     page.get_by_text("Name6 X. · customer 6").wait_for()
     assert page.title() != "owned"
@@ -132,6 +135,12 @@ def test_the_main_journey(browser: Any, address: str) -> None:
         audio.evaluate("a => { a.currentTime = 1.5; return new Promise(r => a.onseeked = () => r(a.currentTime)) }")
         >= 1.4
     )
+
+    part = urllib.request.Request(audio.evaluate("a => a.currentSrc"), headers={"Range": "bytes=0-9"})
+    with urllib.request.urlopen(part) as answer:
+        assert (answer.status, len(answer.read())) == (206, 10)
+    # Nothing that a customer wrote makes the browser ask anybody else.
+    assert all(url.startswith(("http://127.0.0.1:", "ws://127.0.0.1:", "data:", "blob:")) for url in asked), asked
 
     page = opened(context, f"{address}/search")
     page.get_by_role("textbox", name="Search").fill("broke after a week")

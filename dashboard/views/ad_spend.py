@@ -1,8 +1,5 @@
 """Return on ad spend per channel, under the attribution model chosen."""
 
-# pandas, Snowpark rows and scikit-learn carry no usable types here.
-# pyright: reportArgumentType=false, reportCallIssue=false
-
 import pandas as pd
 import streamlit as st
 

@@ -1,8 +1,5 @@
 """Active customers who may leave."""
 
-# pandas, Snowpark rows and scikit-learn carry no usable types here.
-# pyright: reportGeneralTypeIssues=false
-
 import streamlit as st
 
 from dashboard import formats, queries

@@ -1,8 +1,5 @@
 """Customers whose subscription ended."""
 
-# pandas, Snowpark rows and scikit-learn carry no usable types here.
-# pyright: reportGeneralTypeIssues=false
-
 import datetime as dt
 
 import streamlit as st

@@ -1,8 +1,5 @@
 """One customer: profile, orders, subscription, touches, comments and calls with their recordings."""
 
-# pandas, Snowpark rows and scikit-learn carry no usable types here.
-# pyright: reportArgumentType=false, reportAttributeAccessIssue=false
-
 import pandas as pd
 import streamlit as st
 

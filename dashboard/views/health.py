@@ -1,8 +1,5 @@
 """Whether the figures can be trusted: builds, checks, rejected rows, models and backends."""
 
-# pandas, Snowpark rows and scikit-learn carry no usable types here.
-# pyright: reportArgumentType=false, reportAttributeAccessIssue=false, reportGeneralTypeIssues=false
-
 import json
 
 import pandas as pd

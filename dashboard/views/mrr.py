@@ -1,8 +1,5 @@
 """How monthly recurring revenue moves: a waterfall between two months, and over time."""
 
-# pandas, Snowpark rows and scikit-learn carry no usable types here.
-# pyright: reportArgumentType=false
-
 import pandas as pd
 import streamlit as st
 

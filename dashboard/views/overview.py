@@ -1,8 +1,5 @@
 """The morning's first look: one line of figures for each team, and where to go on."""
 
-# pandas, Snowpark rows and scikit-learn carry no usable types here.
-# pyright: reportArgumentType=false, reportAttributeAccessIssue=false
-
 import streamlit as st
 
 from dashboard import formats, queries

@@ -1,8 +1,5 @@
 """What customers talk about: themes, how they feel about them, and how that changes."""
 
-# pandas, Snowpark rows and scikit-learn carry no usable types here.
-# pyright: reportArgumentType=false
-
 import html
 
 import streamlit as st

@@ -1,8 +1,5 @@
 """Customers by lifetime value, with what they are predicted to spend."""
 
-# pandas, Snowpark rows and scikit-learn carry no usable types here.
-# pyright: reportGeneralTypeIssues=false
-
 import streamlit as st
 
 from dashboard import formats, queries

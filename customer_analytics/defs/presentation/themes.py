@@ -1,8 +1,5 @@
 """What customers talk about: clusters of the stored vectors, with numbers that stay from run to run."""
 
-# pandas, Snowpark rows and scikit-learn carry no usable types here.
-# pyright: reportArgumentType=false
-
 import dagster as dg
 import pandas as pd
 
