@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 COPIED = ("dagster", "sample", "cache")
+_OF_SQLITE = ("-wal", "-shm", "-journal")
 _OF_ONE_LIFE = {"server.json", "data.lock", "start.lock"}
 """Files of a server's life: who runs, on which port, with which token."""
 
@@ -83,7 +84,7 @@ def restore(settings: Settings, source: Path, replace: bool = False) -> dict[str
     if replace and settings.home.exists():
         remove(settings)
     settings.home.mkdir(parents=True, exist_ok=True)
-    parts = {part: _copy(source / part, settings.home / part) for part in ("warehouse", *COPIED)}
+    parts = {part: _copy(source / part, settings.home / part, in_use=False) for part in ("warehouse", *COPIED)}
     if (settings.home / "warehouse").is_dir():
         (settings.home / "warehouse").chmod(0o700)
     parts["vectors"] = _restore_vectors(settings, source / "vectors")
@@ -92,7 +93,8 @@ def restore(settings: Settings, source: Path, replace: bool = False) -> dict[str
 
 
 def _size(folder: Path) -> int:
-    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+    files = (file for file in folder.rglob("*") if file.is_file() and not file.name.endswith(_OF_SQLITE))
+    return sum(file.stat().st_size for file in files)
 
 
 def _end_unfinished_runs(settings: Settings) -> None:
@@ -130,11 +132,14 @@ def _frozen(folder: Path) -> Iterator[None]:
                 os.kill(state.pid, signal.SIGCONT)
 
 
-def _copy(source: Path, target: Path) -> int:
-    """Copy a folder, SQLite files by their own backup; bytes written. A file that goes away meanwhile is left out."""
+def _copy(source: Path, target: Path, in_use: bool = True) -> int:
+    """Copy a folder, SQLite files in use by their own backup; bytes written. A file that goes away is left out.
+
+    A backup is only read: SQLite would leave files of its own beside those that it opens.
+    """
     written = 0
     for path in sorted(source.rglob("*")) if source.is_dir() else ():
-        if path.is_symlink() or path.name in _OF_ONE_LIFE or path.name.endswith(("-wal", "-shm", "-journal")):
+        if path.is_symlink() or path.name in _OF_ONE_LIFE or path.name.endswith(_OF_SQLITE):
             continue
         goal = target / path.relative_to(source)
         with contextlib.suppress(FileNotFoundError):
@@ -142,7 +147,7 @@ def _copy(source: Path, target: Path) -> int:
                 goal.mkdir(parents=True, exist_ok=True)
             elif path.is_file():
                 goal.parent.mkdir(parents=True, exist_ok=True)
-                _copy_file(path, goal)
+                (_copy_file if in_use else shutil.copy2)(path, goal)
                 written += goal.stat().st_size
     return written
 

@@ -143,6 +143,18 @@ def test_a_run_in_progress_is_failed_in_the_restored_home_and_goes_on_in_the_oth
     assert found["other"].status is dg.DagsterRunStatus.FAILURE
 
 
+def test_a_backup_is_only_read_and_comes_back_as_often_as_asked(home: Path, tmp_path: Path) -> None:
+    with instance(settings(home)) as storage:  # SQLite files with a write-ahead log
+        storage.add_run(dg.DagsterRun(job_name="everything", status=dg.DagsterRunStatus.SUCCESS))
+        backup(settings(home), tmp_path / "backup")
+    before = {file: file.stat().st_size for file in (tmp_path / "backup").rglob("*")}
+    for name in ("first", "second"):
+        restore(settings(tmp_path / name), tmp_path / "backup")
+        with instance(settings(tmp_path / name)) as storage:
+            assert storage.get_runs_count() == 1
+    assert {file: file.stat().st_size for file in (tmp_path / "backup").rglob("*")} == before
+
+
 def test_dagsters_records_are_never_newer_than_what_they_speak_of(
     home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
