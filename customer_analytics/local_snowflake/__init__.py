@@ -6,7 +6,11 @@ All that it keeps is one folder. See `docs/local-snowflake.md`.
 - `lifecycle`: clients find, start and stop the server of a folder.
 - `server`: the process: lock on the folder, port, state file, idle stop.
 - `protocol`: Snowflake's HTTP requests; `sessions`: who is connected.
-- `statements`: one statement from text to reply; `translation` and `functions`: Snowflake's SQL to DuckDB's.
-- `stages`, `models`, `locks`, `results`, `engine`: one concern each.
+- `several`, `session_variables`, `text_rewrites`: the text before it is parsed; `bindings`: bound values.
+- `statements`: one statement from text to reply; `translation`: its tree from Snowflake's SQL to DuckDB's, with
+  `column_types`, `values`, `conversions`, `functions` and `semi_structured`.
+- `table_definitions`, `databases`, `session_parameters`, `catalogue_answers`, `object_times`: DDL, sessions and SHOW.
+- `stages`, `staged_files`, `csv_files`, `copy_into_table`, `load_history`, `links`: files.
+- `models`, `locks`, `results`, `errors`, `engine`: one concern each.
 - `fakesnow_patches`: the one place where fakesnow is changed from outside.
 """

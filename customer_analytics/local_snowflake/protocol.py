@@ -8,6 +8,7 @@ import json
 import logging
 import secrets
 import time
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,7 @@ from customer_analytics.local_snowflake import (
     results,
     session_parameters,
     session_variables,
+    several,
     statements,
     text_rewrites,
 )
@@ -189,6 +191,9 @@ class Protocol:
                 )
 
     def _run(self, connection: Connection, body: dict[str, Any], query_id: str) -> dict[str, Any]:
+        parts = several.statements(body["sqlText"], _wanted(connection, body))
+        if len(parts) > 1:
+            return self._run_several(connection, body, parts, query_id)
         sql = text_rewrites.immediate(session_variables.inline(connection, body["sqlText"]))
         params, batch = _bindings(body.get("bindings"))
         cursor = connection.cursor()
@@ -215,6 +220,26 @@ class Protocol:
         payload = results.arrow_payload(table, row_types) if table is not None else ""
         data = {"queryResultFormat": "arrow", "rowsetBase64": payload, "total": count, "returned": count}
         return _reply(connection, cursor, row_types, type_id, data)
+
+    def _run_several(
+        self, connection: Connection, body: dict[str, Any], parts: list[str], query_id: str
+    ) -> dict[str, Any]:
+        """Statements in one text: each is run and answered by itself, the client asks for one answer after another."""
+        found = []
+        for part in parts:
+            one = {
+                **body,
+                "sqlText": part,
+                "parameters": {**(body.get("parameters") or {}), "MULTI_STATEMENT_COUNT": 1},
+            }
+            part_id = str(uuid.uuid4())
+            reply = self._run(connection, one, part_id)
+            self.queries.keep(part_id, reply)
+            found.append((part_id, str(reply["data"].get("statementTypeId", 0))))
+        data = {"resultIds": ",".join(i for i, _ in found), "resultTypes": ",".join(kind for _, kind in found)}
+        cursor = connection.cursor()
+        cursor.query_id = query_id
+        return _reply(connection, cursor, [], several.TYPE_ID, {**_json([]), **data})
 
     def _run_batch(
         self, connection: Connection, cursor: statements.Cursor, sql: str, rows: list[Any], type_id: int
@@ -295,6 +320,12 @@ async def _body(request: Request) -> dict[str, Any]:
 def _token(request: Request) -> str:
     """Authorization: Snowflake Token="..." """
     return request.headers.get("Authorization", "")[17:-1]
+
+
+def _wanted(connection: Connection, body: dict[str, Any]) -> int:
+    """How many statements the client says there are; 0: any number."""
+    given = (body.get("parameters") or {}).get("MULTI_STATEMENT_COUNT")
+    return int(connection.parameters.get("MULTI_STATEMENT_COUNT", 1) if given is None else given)
 
 
 def _bindings(given: dict[str, Any] | None) -> tuple[Any, list[dict[str, Any]] | None]:

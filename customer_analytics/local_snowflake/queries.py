@@ -58,6 +58,13 @@ class Queries:
             self._forget()
         return query
 
+    def keep(self, query_id: str, reply: Reply) -> None:
+        """An answer that the client will ask for."""
+        done: Future[Reply] = Future()
+        done.set_result(reply)
+        with self._lock:
+            self._by_id[query_id] = Query(query_id, done, asynchronous=False)
+
     def get(self, query_id: str) -> Query | None:
         return self._by_id.get(query_id)
 

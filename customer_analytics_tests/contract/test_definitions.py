@@ -87,6 +87,7 @@ SCENARIOS: dict[str, list[tuple[str, Any]]] = {
         ("BEGIN", None),
         ("COMMIT", None),
         ("COMMIT", None),
+        ("SELECT 1; SELECT 2", Error(8)),
         ("EXECUTE IMMEDIATE 'SELECT 7'", 7),
         ("SELECT * FROM TABLE(RESULT_SCAN(LAST_QUERY_ID()))", 7),
         ("ALTER SESSION SET QUERY_TAG = 'x y'", None),
@@ -162,3 +163,13 @@ def test_a_database_comes_with_its_schema_and_goes_with_its_tables(session: Sess
         session.sql(f"USE SCHEMA {here}").collect()
         session.sql(f"DROP DATABASE {name}").collect()
     assert session.sql(f"SHOW DATABASES LIKE '{name}'").collect() == []
+
+
+def test_several_statements_in_one_text(session: Session) -> None:
+    cursor = session.connection.cursor()
+    text = "CREATE TABLE m (a INT); INSERT INTO m VALUES (1), (2); -- ; \nSELECT COUNT(*), 'a;b' FROM m;"
+    cursor.execute(text, num_statements=3)
+    answers = [cursor.fetchall()]
+    while cursor.nextset():
+        answers.append(cursor.fetchall())
+    assert answers[1:] == [[(2,)], [(2, "a;b")]]
