@@ -232,6 +232,26 @@ def test_a_server_that_is_down_is_named_within_seconds(closed_port: int) -> None
     assert "a-secret-key" not in str(failure[0])
 
 
+def test_a_server_that_is_no_weaviate_is_named() -> None:
+    from http.server import BaseHTTPRequestHandler, HTTPServer
+
+    class Quiet(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_error(404)
+
+        def log_message(self, *args: object) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Quiet) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        port = server.server_address[1]
+        store = WeaviateVectorStore(f"http://user:a-secret-key@127.0.0.1:{port}", "127.0.0.1:1")
+        with pytest.raises(VectorStoreError, match=f"http://127.0.0.1:{port} does not answer.*WEAVIATE_URL") as raised:
+            store.count(NOTES)
+        server.shutdown()
+    assert "a-secret-key" not in f"{raised.value}{store.name}"
+
+
 @pytest.mark.parametrize("url", ["localhost:8080", "ftp://x", "http://", "http://x:port"])
 def test_a_malformed_url_is_named(url: str) -> None:
     with pytest.raises(VectorStoreError, match="WEAVIATE_URL"):

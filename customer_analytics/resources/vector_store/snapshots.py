@@ -188,7 +188,7 @@ def _read(place: str | Path) -> Iterator[pq.ParquetFile]:
         with system.open(path, "rb") as content, pq.ParquetFile(content) as file:
             yield file
     except (pa.ArrowException, OSError) as error:
-        raise VectorStoreError(f"{_shown(place)} cannot be read as a snapshot: {error}.") from error
+        raise VectorStoreError(f"{_shown(place)} cannot be read as a snapshot: {str(error).rstrip('.')}.") from error
 
 
 @contextlib.contextmanager

@@ -47,16 +47,21 @@ class WeaviateConnection:
     def client(self) -> WeaviateClient:
         with self._lock:
             if self._connection is None:
-                import weaviate
-                from weaviate.classes.init import AdditionalConfig, Auth, Timeout
-
-                self._connection = weaviate.connect_to_custom(
-                    *self._http,
-                    *self._grpc,
-                    auth_credentials=Auth.api_key(self._api_key) if self._api_key else None,
-                    additional_config=AdditionalConfig(timeout=Timeout(init=5, query=60, insert=120)),
-                )
+                # What fails here is the server's, whatever collection is asked for.
+                with self.errors(None):
+                    self._connection = self._connected()
             return self._connection
+
+    def _connected(self) -> WeaviateClient:
+        import weaviate
+        from weaviate.classes.init import AdditionalConfig, Auth, Timeout
+
+        return weaviate.connect_to_custom(
+            *self._http,
+            *self._grpc,
+            auth_credentials=Auth.api_key(self._api_key) if self._api_key else None,
+            additional_config=AdditionalConfig(timeout=Timeout(init=5, query=60, insert=120)),
+        )
 
     @contextlib.contextmanager
     def errors(self, collection: Collection | None) -> Iterator[None]:
@@ -83,7 +88,9 @@ class WeaviateConnection:
             return f"The collection {collection.name} is not there: materialise it, or restore a snapshot of it."
         if isinstance(error, WeaviateClosedClientError):
             self._connection = None
-        if re.search(r"connect|unavailable|grpc health|refused|timed? ?out|deadline|reset|eof|disconnected", lower):
+        # The meta endpoint is the first that a client asks: a server without it is no Weaviate.
+        away = r"connect|unavailable|grpc health|refused|timed? ?out|deadline|reset|eof|disconnected|meta endpoint"
+        if re.search(away, lower):
             return (
                 f"Weaviate at {self.url} does not answer{what}: start it, or correct WEAVIATE_URL and "
                 f"WEAVIATE_GRPC_URL ({self._grpc[0]}:{self._grpc[1]})."
