@@ -1,11 +1,15 @@
 """GroundTruth: the dashboard's navigation. Start it with `make serve`, or `streamlit run dashboard/app.py`."""
 
+from pathlib import Path
+
 import streamlit as st
 
 from dashboard import queries
 from dashboard.frame import view
 
-st.set_page_config(page_title="GroundTruth", page_icon=":material/toys:", layout="wide")
+# A file of ours: for a Material icon the browser would ask a server of Google's.
+icon = Path(__file__).with_name("icon.svg").read_text(encoding="utf-8").strip()
+st.set_page_config(page_title="GroundTruth", page_icon=icon, layout="wide")
 queries.warm_up()
 
 overview = st.Page(view("overview"), title="Overview", icon=":material/dashboard:", default=True)
