@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import snowflake.connector.errors as sfe
 from sqlglot import exp
 
@@ -83,17 +83,29 @@ def shown(session: Connection, sql: str, table: pa.Table) -> pa.Table:
     if "name" not in table.column_names:
         return table
     table = _names(session, sql, table)
-    names = pc.utf8_upper(table["name"].cast(pa.string()))
     if match := _LIKE.search(sql):
-        text = match[1].replace("''", "'").replace("\\\\", "\\").upper()
-        table = table.filter(pc.match_like(names, text))
+        pattern = _pattern(match[1].replace("''", "'").replace("\\\\", "\\"))
+        table = _only(table, lambda name: pattern.fullmatch(name) is not None)
     if match := _STARTS.search(sql):
-        table = table.filter(pc.starts_with(table["name"].cast(pa.string()), match[1].replace("''", "'")))
+        start = match[1].replace("''", "'")
+        table = _only(table, lambda name: name.startswith(start))
     if match := _LIMIT.search(sql):
         if match[2]:
-            table = table.filter(pc.greater(table["name"].cast(pa.string()), match[2]))
+            after = match[2]
+            table = _only(table, lambda name: name > after)
         table = table.slice(0, int(match[1]))
     return _times(session, table)
+
+
+def _only(table: pa.Table, wanted: Callable[[str], bool]) -> pa.Table:
+    return table.filter(pa.array([wanted(name) for name in table["name"].to_pylist()], pa.bool_()))
+
+
+def _pattern(text: str) -> re.Pattern[str]:
+    """LIKE's pattern, in any case; a backslash takes the next character as it is."""
+    pieces = re.findall(r"\\.|.", text, re.S)
+    wild = {"%": ".*", "_": "."}
+    return re.compile("".join(wild.get(p) or re.escape(p[-1]) for p in pieces), re.I | re.S)
 
 
 def _names(session: Connection, sql: str, table: pa.Table) -> pa.Table:

@@ -366,6 +366,8 @@ def _unified(types: list[Type | None]) -> Type | None:
     if all(t == found[0] for t in found):
         return found[0]
     kinds = {t.kind for t in found}
+    if "VARIANT" in kinds:
+        return VARIANT
     if kinds == {"NUMBER"}:
         scale = max(t.scale for t in found)
         return Type("NUMBER", min(MAX_PRECISION, max(t.precision - t.scale for t in found) + scale), scale)

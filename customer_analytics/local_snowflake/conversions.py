@@ -110,6 +110,12 @@ def convert(node: exp.Expr, of: TypeOf) -> None:
         node.this.replace(_call("local_text", node.this))
     elif isinstance(node, _OF_NUMBER) and of(node.this) == VARIANT:
         node.this.replace(exp.cast(_call("local_text", node.this), "DOUBLE"))
+    elif isinstance(node, exp.Coalesce):
+        parts = [node.this, *node.expressions]
+        if VARIANT in map(of, parts):
+            for part in parts:
+                if of(part) not in (VARIANT, None):
+                    part.replace(_call("to_json", part))
     elif isinstance(node, exp.Ordered) and of(node.this) == VARIANT:
         node.this.replace(_call("local_order", node.this))
 
