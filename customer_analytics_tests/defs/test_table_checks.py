@@ -142,3 +142,19 @@ def test_every_table_asset_says_who_what_and_from_where() -> None:
                 parent = dep.asset_key.to_user_string()
                 if parent in known:
                     assert dep.column_name.lower() in TABLES[parent].column_names
+
+
+def test_a_check_against_a_table_that_is_not_built_warns_and_says_so(warehouse: Warehouse, session: Session) -> None:
+    table = TABLES["STG_ORDERS"]
+    (check,) = [c for c in CHECKS if c.node_def.name == "check_stg_orders_against_others"]
+    schema = str(session.get_current_schema()).strip('"')
+    session.sql("CREATE TABLE STG_ORDERS (ORDER_ID NUMBER(38, 0), CUSTOMER_ID NUMBER(38, 0))").collect()
+    result = dg.materialize(
+        [dg.AssetSpec(table.name), dg.AssetSpec("STG_CUSTOMERS"), check],
+        resources={"warehouse": _Schema(warehouse, schema), "settings": Settings()},
+        selection=dg.AssetSelection.checks(check),
+    )
+    (found,) = result.get_asset_check_evaluations()
+    assert not found.passed
+    assert found.severity is dg.AssetCheckSeverity.WARN
+    assert "STG_CUSTOMERS is not built yet" in (found.description or "")
