@@ -124,7 +124,7 @@ class Profile:
     """Where the time of the work goes, by wrapping what takes it; steps run one after the other in this process."""
 
     def __init__(self) -> None:
-        self.seconds = dict.fromkeys(("parse", "parquet", "put", "copy", "sql", "checks"), 0.0)
+        self.seconds: dict[str, float] = dict.fromkeys(("parse", "parquet", "put", "copy", "sql", "checks"), 0.0)
         self._inner = [0.0]
         """Seconds already counted inside of what is being measured, one entry for each level."""
 
