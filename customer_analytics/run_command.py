@@ -121,7 +121,13 @@ def _select(definitions: Definitions, selection: str) -> set[AssetKey]:
     import dagster as dg
 
     graph = definitions.resolve_asset_graph()
-    keys = dg.AssetSelection.from_string(selection).resolve(graph)
+    try:
+        keys = dg.AssetSelection.from_string(selection).resolve(graph)
+    except dg.DagsterError as error:
+        raise ValueError(
+            f"{selection!r} is not Dagster's selection syntax: write 'key:MRR', 'key:MRR+', 'group:marketing', "
+            "or several joined by ' or '"
+        ) from error
     chosen = {key for key in keys if graph.get(key).is_materializable}
     if not chosen:
         raise ValueError(f"The selection {selection!r} matches no asset; names are upper case, such as MRR.")

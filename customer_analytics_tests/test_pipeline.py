@@ -6,6 +6,7 @@ import dagster as dg
 import pytest
 
 from customer_analytics import pipeline
+from customer_analytics.run_command import _select
 
 SOURCE, MIDDLE, LEAF, APART = (dg.AssetKey(name) for name in ("SOURCE", "MIDDLE", "LEAF", "APART"))
 
@@ -144,3 +145,21 @@ def test_a_root_with_the_same_content_is_reported_as_unchanged_and_one_with_new_
     assert pipeline.materialise(definitions, instance, [SOURCE]).unchanged == {"SOURCE"}
     world.content = "two"
     assert pipeline.materialise(definitions, instance, [SOURCE]).unchanged == set()
+
+
+@pytest.mark.parametrize("selection", ["SOURCE,LEAF", "))", "key:"])
+def test_a_selection_that_is_none_names_the_syntax(world, selection):
+    with pytest.raises(ValueError, match="is not Dagster's selection syntax: write 'MRR'"):
+        _select(graph(world), selection)
+
+
+@pytest.mark.parametrize(
+    ("selection", "expected"), [("key:SOURCE+", {SOURCE, MIDDLE, LEAF}), ("key:LEAF or key:APART", {LEAF, APART})]
+)
+def test_a_selection_is_dagsters(world, selection, expected):
+    assert _select(graph(world), selection) == expected
+
+
+def test_a_selection_of_nothing_is_refused(world):
+    with pytest.raises(ValueError, match="matches no asset"):
+        _select(graph(world), "key:source")
