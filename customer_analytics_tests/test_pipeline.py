@@ -149,7 +149,7 @@ def test_a_root_with_the_same_content_is_reported_as_unchanged_and_one_with_new_
 
 @pytest.mark.parametrize("selection", ["SOURCE,LEAF", "))", "key:"])
 def test_a_selection_that_is_none_names_the_syntax(world, selection):
-    with pytest.raises(ValueError, match="is not Dagster's selection syntax: write 'MRR'"):
+    with pytest.raises(ValueError, match="is not Dagster's selection syntax: write 'key:MRR'"):
         _select(graph(world), selection)
 
 
