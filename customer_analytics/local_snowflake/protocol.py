@@ -86,6 +86,8 @@ class Protocol:
         query, parameters = request.query_params, data.get("SESSION_PARAMETERS") or {}
         autocommit = parameters.get("AUTOCOMMIT", True)
         database, schema = query.get("databaseName"), query.get("schemaName")
+        if database and not schema:
+            schema = "PUBLIC"  # every database has it, and a session that names none is in it
         try:
             connection = await run_in_threadpool(
                 self.engine.connect,

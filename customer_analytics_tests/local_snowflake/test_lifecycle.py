@@ -107,3 +107,16 @@ def test_each_statement_is_logged_with_its_query_tag(own_warehouse: LocalWarehou
     asked = next(e for e in entries if "42" in e["sql"])
     assert (asked["query_tag"], asked["error"]) == ("test", None)
     assert asked["seconds"] >= 0
+
+
+def test_a_session_without_a_schema_is_in_public_and_reaches_the_others(own_warehouse: LocalWarehouse) -> None:
+    import snowflake.connector
+
+    args = {k: v for k, v in own_warehouse.connection_args().items() if k != "schema"}
+    with snowflake.connector.connect(**args) as connection:
+        cursor = connection.cursor()
+        assert cursor.execute("SELECT CURRENT_SCHEMA()").fetchall() == [("PUBLIC",)]
+        cursor.execute("CREATE SCHEMA OTHER")
+        cursor.execute('CREATE TEMPORARY TABLE "OTHER"."T" (A INT)')
+        cursor.execute("INSERT INTO OTHER.T VALUES (1)")
+        assert cursor.execute("SELECT A FROM OTHER.T").fetchall() == [(1,)]
