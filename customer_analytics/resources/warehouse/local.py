@@ -33,6 +33,10 @@ def give_up_soon() -> Iterator[int]:
 class LocalWarehouse(SessionPerThread):
     """The server of `folder`. Any client that needs it starts it; it stops when nobody has been connected."""
 
+    telemetry = False
+    """Nobody reads it here, and snowflake-ml asks the connection that it keeps for it, which may be of a server that
+    has stopped, before each call."""
+
     def __init__(
         self, folder: Path, options: Options, database: str, schema: str, query_tag: str | None = None
     ) -> None:

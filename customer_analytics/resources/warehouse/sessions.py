@@ -22,6 +22,9 @@ class SessionPerThread(ABC):
     query tag: run and asset inside of a Dagster step, elsewhere `query_tag` or the project's name.
     """
 
+    telemetry = True
+    """Whether Snowpark and snowflake-ml may tell the server what is used."""
+
     def __init__(self, query_tag: str | None = None) -> None:
         self._query_tag = query_tag
         self._start_over()
@@ -51,6 +54,7 @@ class SessionPerThread(ABC):
         if session is not None:
             self._discard(session)
         session = Session.builder.configs(self.connection_args()).create()
+        session.telemetry_enabled = self.telemetry
         self._local.session, self._local.incarnation = session, self.incarnation()
         with self._lock:
             self._sessions.append(session)
