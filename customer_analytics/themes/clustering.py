@@ -13,6 +13,9 @@ SAMPLE = 20_000
 SAME_THEME = 0.8
 """A new centroid at least this near (cosine) to an earlier one is the same theme."""
 FEWEST, MOST = 2, 24
+ROUNDS = 300
+DIGITS = 6
+"""Of the numbers of a stored centroid."""
 
 
 @dataclass(frozen=True)
@@ -45,27 +48,62 @@ def number_of_themes(objects: int) -> int:
 def fit_themes(vectors: np.ndarray, seed: int, previous: Themes | None = None) -> Themes:
     """The themes of unit vectors, shape (n, dimension), n at least 1.
 
-    It starts from the `previous` centroids when there are as many, so that unchanged data give
-    unchanged themes; a theme near to a previous one keeps its number, others get new ones.
+    It starts from the `previous` centroids, so that unchanged data give exactly the same themes and a few
+    more texts move few; a theme near to a previous one keeps its number, others get new ones.
     """
+    k = number_of_themes(len(np.unique(vectors, axis=0))) if len(vectors) < 100 else number_of_themes(len(vectors))
+    if previous is None or not len(previous.ids) or previous.centroids.shape[1] != vectors.shape[1]:
+        centroids = _settle(vectors, _k_means(vectors, k, seed))
+        sizes = np.bincount((vectors @ centroids.T).argmax(axis=1), minlength=k)
+        return Themes(np.arange(1, k + 1), centroids[np.argsort(-sizes, kind="stable")])  # the greatest is number 1
+    centroids = _settle(vectors, _as_many(previous.centroids, k, vectors, seed))
+    return Themes(_carry_numbers(centroids, previous), centroids)
+
+
+def _k_means(vectors: np.ndarray, k: int, seed: int) -> np.ndarray:
     from sklearn.cluster import KMeans
 
-    k = number_of_themes(len(np.unique(vectors, axis=0))) if len(vectors) < 100 else number_of_themes(len(vectors))
-    if previous is not None and previous.centroids.shape[1] != vectors.shape[1]:
-        previous = None
-    # scikit-learn has no types: pyright takes them from the defaults, which are the words "k-means++" and "auto".
-    if previous is not None and len(previous.ids) == k:
-        model = KMeans(k, init=previous.centroids, n_init=1, random_state=seed)  # pyright: ignore[reportArgumentType]
-    else:
-        model = KMeans(k, n_init=3, random_state=seed)  # pyright: ignore[reportArgumentType]
-    labels = model.fit_predict(vectors)
-    centroids = model.cluster_centers_
-    centroids = centroids / np.maximum(np.linalg.norm(centroids, axis=1, keepdims=True), 1e-12)
-    if previous is None or not len(previous.ids):
-        sizes = np.bincount(labels, minlength=k)
-        order = np.argsort(-sizes, kind="stable")  # the greatest theme is number 1
-        return Themes(np.arange(1, k + 1), centroids[order])
-    return Themes(_carry_numbers(centroids, previous), centroids)
+    # scikit-learn has no types: pyright takes them from the default, which is the word "auto".
+    return KMeans(k, n_init=3, random_state=seed).fit(vectors).cluster_centers_  # pyright: ignore[reportArgumentType]
+
+
+def _as_many(centroids: np.ndarray, k: int, vectors: np.ndarray, seed: int) -> np.ndarray:
+    """`k` centroids from another number of them: the smallest themes go, or the loosest are split in two.
+
+    Fewer than `k` when the vectors of the loosest do not differ.
+    """
+    while len(centroids) != k:
+        similarity = vectors @ centroids.T
+        nearest = similarity.argmax(axis=1)
+        if len(centroids) > k:
+            smallest = np.bincount(nearest, minlength=len(centroids)).argmin()
+            centroids = np.delete(centroids, smallest, axis=0)
+            continue
+        loose = np.bincount(nearest, 1 - similarity.max(axis=1), minlength=len(centroids)).argmax()
+        members = vectors[nearest == loose]
+        if len(np.unique(members, axis=0)) < 2:
+            break  # nothing is left to split
+        centroids = np.vstack([np.delete(centroids, loose, axis=0), _k_means(members, 2, seed)])
+    return centroids
+
+
+def _settle(vectors: np.ndarray, centroids: np.ndarray) -> np.ndarray:
+    """Spherical k-means (Dhillon, Modha 2001) from these centroids until no vector changes its theme.
+
+    Each round rounds the centroids as `encode_centroid` does: the next run starts from exactly these, and stays.
+    """
+    before = None
+    for _ in range(ROUNDS):
+        centroids = centroids / np.maximum(np.linalg.norm(centroids, axis=1, keepdims=True), 1e-12)
+        centroids = np.round(centroids.astype(np.float64), DIGITS).astype(np.float32)
+        nearest = (vectors @ centroids.T).argmax(axis=1)
+        if before is not None and (nearest == before).all():
+            break
+        before = nearest
+        members = np.arange(len(centroids))[:, None] == nearest
+        # A theme without members stays where it was.
+        centroids = np.where(members.any(axis=1)[:, None], members.astype(np.float32) @ vectors, centroids)
+    return centroids
 
 
 def _carry_numbers(centroids: np.ndarray, previous: Themes) -> np.ndarray:
@@ -84,8 +122,8 @@ def _carry_numbers(centroids: np.ndarray, previous: Themes) -> np.ndarray:
 
 
 def encode_centroid(centroid: np.ndarray) -> str:
-    """The centroid as JSON text; six digits keep every assignment."""
-    return json.dumps([round(float(x), 6) for x in centroid])
+    """The centroid as JSON text."""
+    return json.dumps([round(float(x), DIGITS) for x in centroid])
 
 
 def decode_centroids(ids: list[int], centroids: list[str]) -> Themes:

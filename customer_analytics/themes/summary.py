@@ -10,8 +10,6 @@ from dataclasses import dataclass, field
 PASSAGES = 3
 _KEPT = 8
 """Candidates kept for each theme and month, of which the three most typical with different texts are shown."""
-LONGEST = 600
-"""A longer passage is cut here, with an ellipsis."""
 
 
 @dataclass
@@ -76,5 +74,4 @@ class ThemeSummary:
 
 def _passages(cell: _Cell) -> dict[str, str | None]:
     texts = list(dict.fromkeys(text for _, text in sorted(cell.typical, key=lambda e: (-e[0], e[1]))))
-    shown = [text if len(text) <= LONGEST else text[: LONGEST - 1].rstrip() + "…" for text in texts[:PASSAGES]]
-    return {f"passage_{i + 1}": shown[i] if i < len(shown) else None for i in range(PASSAGES)}
+    return {f"passage_{i + 1}": texts[i] if i < len(texts) else None for i in range(PASSAGES)}

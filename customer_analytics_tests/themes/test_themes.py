@@ -44,6 +44,43 @@ def test_a_theme_keeps_its_number_when_others_come() -> None:
     assert all(i > max(first.ids) for i in set(second.ids) - matched)
 
 
+def blurred(count: int, seed: int) -> np.ndarray:
+    """Unit vectors in clouds that run into each other, as those of real texts do: many lie between two themes."""
+    chance = np.random.default_rng(seed)
+    points = np.eye(12)[np.arange(count) % 12] * 2 + chance.normal(0, 1, (count, 12))
+    return (points / np.linalg.norm(points, axis=1, keepdims=True)).astype(np.float32)
+
+
+def test_what_lies_between_themes_stays_where_it_is() -> None:
+    vectors = blurred(1500, 3)
+    themes = fit_themes(vectors, 7)
+    at_first = themes.assign(vectors)[0]
+    for _ in range(3):
+        kept = decode_centroids(list(themes.ids), [encode_centroid(c) for c in themes.centroids])
+        assert (kept.centroids == themes.centroids).all()
+        themes = fit_themes(vectors, 7, kept)
+        assert (themes.ids == kept.ids).all()
+        assert (themes.assign(vectors)[0] == at_first).all()
+
+
+def test_more_texts_split_a_theme_and_leave_the_others() -> None:
+    some, more = blurred(1100, 3), blurred(1400, 3)
+    first = fit_themes(some, 7)
+    second = fit_themes(more, 7, first)
+    assert len(second.ids) == number_of_themes(1400) > len(first.ids)
+    assert len(set(first.ids) & set(second.ids)) >= len(first.ids) - 1
+    assert (first.assign(some)[0] == second.assign(some)[0]).mean() > 0.75
+    fewer = fit_themes(some, 7, second)
+    assert len(fewer.ids) == number_of_themes(1100)
+    assert set(fewer.ids) < set(second.ids)
+
+
+def test_equal_texts_cannot_be_split() -> None:
+    one = np.tile(np.array([[1.0, 0.0]], dtype=np.float32), (30, 1))
+    first = fit_themes(one, 7)
+    assert list(fit_themes(np.tile(one, (10, 1)), 7, first).ids) == list(first.ids)
+
+
 def test_one_vector_is_one_theme() -> None:
     assert list(fit_themes(np.array([[1.0, 0.0]], dtype=np.float32), 1).ids) == [1]
 
@@ -64,10 +101,11 @@ def test_counts_add_up_and_passages_differ() -> None:
     summary = ThemeSummary()
     month = dt.date(2020, 1, 1)
     summary.add("comment", [1, 1, 1, 2], [0.9, 0.9, 0.5, 0.4], ["a", "a", "b", "c"], [0.1, 0.1, 0.9, 0.6], [month] * 4)
-    summary.add("call", [1], [0.8], ["call"], [0.3], [None])
+    summary.add("call", [1], [0.8], ["call " * 500], [0.3], [None])
     rows = summary.rows({1: "one", 2: "two"})
     assert sum(r["comments"] for r in rows) == 4
     assert sum(r["calls"] for r in rows) == 1
     first = next(r for r in rows if r["theme_id"] == 1 and r["date_month"] == month)
+    assert next(r for r in rows if r["calls"])["passage_1"] == "call " * 500  # literally, however long
     assert (first["passage_1"], first["passage_2"], first["passage_3"]) == ("a", "b", None)
     assert (first["negative"], round(first["mean_sentiment"], 3)) == (2, 0.367)

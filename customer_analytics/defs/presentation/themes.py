@@ -15,7 +15,7 @@ from customer_analytics.themes.collections import sampled_vectors, summarise_the
 COLLECTIONS = [dg.AssetKey(CUSTOMER_COMMENT.name), dg.AssetKey(CUSTOMER_CALL.name)]
 
 
-@table_asset(THEME_CENTROIDS, kinds={"python", "scikitlearn", "snowflake"}, deps=COLLECTIONS)
+@table_asset(THEME_CENTROIDS, kinds={"python", "scikitlearn", "snowflake"}, deps=COLLECTIONS, code_version="2")
 def theme_centroids(
     vector_store: dg.ResourceParam[VectorStore],
     warehouse: dg.ResourceParam[Warehouse],
@@ -47,7 +47,7 @@ def _previous_themes(warehouse: Warehouse, model: str | None) -> Themes | None:
     )
 
 
-@table_asset(PRES_THEMES, kinds={"python", "snowflake"}, deps=COLLECTIONS, code_version="2")
+@table_asset(PRES_THEMES, kinds={"python", "snowflake"}, deps=COLLECTIONS, code_version="3")
 def pres_themes(
     theme_centroids: pd.DataFrame,
     pred_twitter_comments: SnowparkFrame,
