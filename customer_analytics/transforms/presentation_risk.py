@@ -68,11 +68,14 @@ def find_customers_at_risk(
     the last 90 days of orders. Value at risk: predicted spend plus MRR over the next `horizon_days`, dollars.
     """
     newest_order = customers.agg(F.max("most_recent_order").alias("newest_order"))
+    # A subscriber may be missing in the customers' file: a foreign key without its parent.
+    everybody = customers.select("customer_id").union(mrr.select("customer_id"))
     joined = (
-        names(customers, pseudonymise)
+        everybody.join(names(customers, pseudonymise), "customer_id", "left")
         .join(
             customers.select("customer_id", "most_recent_order", F.col("customer_lifetime_value").alias("clv")),
             "customer_id",
+            "left",
         )
         .join(_subscriptions_now(mrr), "customer_id", "left")
         .join(

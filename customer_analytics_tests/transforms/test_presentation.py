@@ -210,6 +210,8 @@ def test_risk_needs_an_active_customer_and_a_reason(module_session: Session) -> 
         month(2, "2020-03-01", 0, 10, "churn"),
         month(3, "2020-03-01", 10, 0, "new"),
         *(month(5, f"2020-0{m}-01", 30 - 5 * m, 35 - 5 * m, "downgrade") for m in range(1, 5)),
+        month(9, "2020-02-01", 8, 0, "new"),
+        month(9, "2020-03-01", 3, 8, "downgrade"),
     )
     ltv = frame(
         module_session,
@@ -227,11 +229,12 @@ def test_risk_needs_an_active_customer_and_a_reason(module_session: Session) -> 
     )
     sentiment = frame(module_session, T.PRES_SENTIMENT, {"customer_id": 3, "calls_sentiment": 0.8})
     found = rows(find_customers_at_risk(customers, mrr, ltv, comments, sentiment, 182))
-    assert [r["first_name"] for r in found] == ["Falls", "Downgraded", "Overdue"]
+    assert [r["first_name"] for r in found] == ["Falls", "Downgraded", None, "Overdue"]
     assert found[0]["reasons"] == "sentiment fell from 90% to 30%"
     assert found[0]["value_at_risk"] == pytest.approx(100 + 10 * 182 / 30.4375)
     assert found[1]["reasons"] == "MRR down $15 in three months"
-    assert found[2]["reasons"] == "no order for 60 days, usually every 10"
+    assert (found[2]["customer_id"], found[2]["reasons"]) == (9, "MRR down $5 in three months")
+    assert found[3]["reasons"] == "no order for 60 days, usually every 10"
 
 
 def test_nothing_in_gives_nothing_out(module_session: Session) -> None:
