@@ -31,6 +31,7 @@ _DAYS = (
     "started_at",
     "start_date",
     "most_recent_order",
+    "last_active_month",
 )
 """The columns that say up to when a table's data goes; the first that it has counts."""
 _LONGEST_FIGURE = 200

@@ -16,7 +16,7 @@ EVERYTHING = [
 ]
 
 
-@table_asset(PRES_HEALTH, kinds={"python", "snowflake"}, deps=EVERYTHING, code_version="2")
+@table_asset(PRES_HEALTH, kinds={"python", "snowflake"}, deps=EVERYTHING, code_version="3")
 def pres_health(context: dg.AssetExecutionContext, warehouse: dg.ResourceParam[Warehouse]) -> pd.DataFrame:
     # A run knows the checks that it runs, not all of them; imported here, since the code location imports this.
     from customer_analytics.definitions import definitions
