@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import streamlit as st
+from pydantic import ValidationError
 
 from dashboard import queries
 from dashboard.frame import view
@@ -10,7 +11,15 @@ from dashboard.frame import view
 # A file of ours: for a Material icon the browser would ask a server of Google's.
 icon = Path(__file__).with_name("icon.svg").read_text(encoding="utf-8").strip()
 st.set_page_config(page_title="GroundTruth", page_icon=icon, layout="wide")
-queries.warm_up()
+try:
+    queries.warm_up()
+except ValidationError as error:
+    # Never the whole error: it shows what the values were.
+    for problem in error.errors(include_input=False, include_url=False):
+        name = ".".join(map(str, problem["loc"])).upper()
+        st.error(": ".join(filter(None, (name, problem["msg"].removeprefix("Value error, ")))), icon=":material/tune:")
+    st.info("Set it right in the environment or `.env`, and start the dashboard again.")
+    st.stop()
 
 overview = st.Page(view("overview"), title="Overview", icon=":material/dashboard:", default=True)
 navigation = st.navigation(

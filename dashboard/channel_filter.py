@@ -39,7 +39,7 @@ def choose_channels() -> tuple[str, dt.date, dt.date] | None:
     )
     oldest_first = months[::-1]
     if len(months) == 1:
-        right.markdown(f"**{formats.month(months[0])}**")
+        right.text_input("Months", formats.month(months[0]), disabled=True)
         first = last = months[0]
     else:
         first, last = right.select_slider(

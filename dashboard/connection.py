@@ -45,6 +45,7 @@ class Backends:
         self._resources: dict[str, Any] = {}
         self._lock = threading.Lock()
         self._connection: Any = None
+        self.connections_made = 0
 
     def __getitem__(self, role: str) -> Any:
         if role not in self._resources:
@@ -57,6 +58,7 @@ class Backends:
         with self._lock:
             if self._connection is None or self._connection.is_closed():
                 self._connection = self["warehouse"].connect(login_timeout=8, network_timeout=60)
+                self.connections_made += 1
             return self._connection
 
     def forget_connection(self) -> None:

@@ -24,7 +24,9 @@ def csv_bytes(frame: pd.DataFrame) -> bytes:
     for column in safe.columns:
         if not pd.api.types.is_numeric_dtype(safe[column]) and not pd.api.types.is_datetime64_any_dtype(safe[column]):
             safe[column] = safe[column].map(neutralise)
-    return safe.to_csv(index=False).encode("utf-8-sig")
+    # With this line ending, which is RFC 4180's, a lone carriage return inside a text is quoted as well: unquoted, it
+    # would begin a row, and what follows a formula.
+    return safe.to_csv(index=False, lineterminator="\r\n").encode("utf-8-sig")
 
 
 def download(make: Callable[[], pd.DataFrame], file_name: str, label: str = "Download CSV") -> None:

@@ -32,23 +32,33 @@ def page(title: str, question: str) -> Iterator[None]:
 
 
 @contextmanager
-def explained(part: str = "page") -> Iterator[None]:
-    """Turns a missing table or a backend that is down into a message that says what to do.
-
-    `part` names the part of the page, when there are several side by side.
-    """
+def explained() -> Iterator[None]:
+    """Turns a missing table or a backend that is down into a message that says what to do. Once on a page."""
+    from customer_analytics.resources.embedder import EmbedderError
     from customer_analytics.resources.vector_store import VectorStoreError
 
+    down = None
+    try:
+        with built():
+            yield
+    except WarehouseUnavailable as error:
+        down = "warehouse", error
+    except VectorStoreError as error:
+        down = "vector store", error
+    except EmbedderError as error:
+        down = "embedder", error
+    if down:
+        st.error(f"**The {down[0]} does not answer.** {down[1]}", icon=":material/cloud_off:")
+        st.button("Try again", icon=":material/refresh:")
+
+
+@contextmanager
+def built() -> Iterator[None]:
+    """Turns a missing table into a message, so that the other parts of the page are shown."""
     try:
         yield
     except NothingBuilt as missing:
         nothing_yet(f"{missing} has not been built yet.")
-    except WarehouseUnavailable as error:
-        st.error(f"**The warehouse does not answer.** {error}", icon=":material/cloud_off:")
-        st.button("Try again", icon=":material/refresh:", key=f"try-again-{part}")
-    except VectorStoreError as error:
-        st.error(f"**The vector store does not answer.** {error}", icon=":material/cloud_off:")
-        st.button("Try again", icon=":material/refresh:", key=f"try-again-vectors-{part}")
 
 
 def nothing_yet(what: str, command: str = "make run") -> None:
@@ -84,9 +94,15 @@ def open_customer(customer_id: int) -> None:
     st.switch_page(view("customer"), query_params={"customer_id": str(customer_id)})
 
 
-def pages(total: int, size: int, key: str) -> int:
-    """A choice of page for a list of `total` rows; the offset of its first row."""
+def pages(total: int, size: int, key: str, listed: tuple) -> int:
+    """A choice of page for a list of `total` rows; the offset of its first row.
+
+    `listed` is what is listed, and how: another list begins on its first page.
+    """
     count = max(1, -(-total // size))
+    if st.session_state.get(f"{key}-of") != listed:
+        st.session_state[f"{key}-of"] = listed
+        st.session_state.pop(key, None)
     if count == 1:
         return 0
     chosen = st.number_input(f"Page (of {count:,})", 1, count, 1, key=key, width=160)

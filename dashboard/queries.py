@@ -26,6 +26,7 @@ __all__ = ["Conditions", "NothingBuilt", "search", "warm_up"]
 DOWNLOAD_ROWS = 100_000
 """A download holds at most so many rows."""
 CALL_STAGE = "CALL_STAGE"
+_TRACES = (T.ORDERS, T.MRR, T.ATTRIBUTION_TOUCHES, T.PRED_TWITTER_COMMENTS, T.CALL_TRANSCRIPTS)
 LINK_SECONDS = 3600
 
 
@@ -136,17 +137,23 @@ def touch_positions() -> pd.DataFrame:
 
 
 def mrr_months() -> pd.DataFrame:
-    """Per month: date_month, mrr, active customers."""
+    """Per month: date_month, mrr, active customers.
+
+    Without a last month that is not over: it holds who churned, and nothing yet of those who stay.
+    """
     t = T.MRR
     return _read(
-        "select date_month, sum(mrr) as mrr, sum(case when is_active then 1 else 0 end) as customers "
-        f"from {t.name} group by date_month order by date_month",
+        "select date_month, mrr, customers from (select date_month, mrr, customers, present, "
+        "lag(customers) over (order by date_month) as before from (select date_month, sum(mrr) as mrr, "
+        "sum(case when is_active then 1 else 0 end) as customers, count(*) as present "
+        f"from {t.name} group by date_month) as months) as compared "
+        "where customers > 0 or present >= coalesce(before, 0) order by date_month",
         t,
     )
 
 
 def last_month_with_revenue() -> dt.date | None:
-    """The latest month with an active subscription: a month after it only holds what churned."""
+    """The latest month with an active subscription."""
     t = T.MRR
     value = _read(f"select max(date_month) as latest from {t.name} where is_active", t)["latest"].iloc[0]
     return value or None
@@ -302,12 +309,20 @@ def find_customers(search: str, limit: int = 20) -> pd.DataFrame:
 
 
 def customer(customer_id: int) -> pd.Series | None:
-    """One row of CUSTOMERS; None when there is none. Names are pseudonyms when the setting says so."""
+    """One row of CUSTOMERS; None when nothing is known. Names are pseudonyms when the setting says so.
+
+    Someone who is not in CUSTOMERS but ordered, subscribed, visited, wrote or called has a row of NULLs.
+    """
     t = T.CUSTOMERS
     frame = _read(f"select * from {t.name} where customer_id = %s", t, params=(int(customer_id),))
-    if not len(frame):
+    if len(frame):
+        row = frame.iloc[0].copy()
+    elif any(count_of_customer(other, customer_id) for other in _TRACES):
+        import pandas as pd
+
+        row = pd.Series(dict.fromkeys(t.column_names), dtype=object)
+    else:
         return None
-    row = frame.iloc[0].copy()
     if settings().pseudonymise_customers:
         row["first_name"], row["last_name"] = "Customer", str(int(customer_id))
     return row
@@ -331,9 +346,23 @@ def of_customer(
         return pd.DataFrame(columns=list(table.column_names))
 
 
-@st.cache_data(ttl=LINK_SECONDS / 2, max_entries=1000, show_spinner=False)
+def count_of_customer(table: T.Table, customer_id: int) -> int:
+    """How many rows of the table are the customer's; 0 when it is not there yet."""
+    sql = f"select count(*) as total from {table.name} where customer_id = %s"
+    try:
+        return int(_read(sql, table, params=(int(customer_id),))["total"].iloc[0])
+    except NothingBuilt:
+        return 0
+
+
 def call_link(relative_path: str) -> str:
     """A presigned URL of a recording, valid for at least half an hour; the browser can seek in it."""
+    return _call_link(relative_path, backends().connections_made)
+
+
+@st.cache_data(ttl=LINK_SECONDS / 2, max_entries=1000, show_spinner=False)
+def _call_link(relative_path: str, connections_made: int) -> str:
+    del connections_made  # only part of the key: a local Snowflake that was started again has another address
     sql = f"select get_presigned_url(@{CALL_STAGE}, %s, {LINK_SECONDS}) as link"
     return run(sql, (relative_path,))["link"].iloc[0]
 

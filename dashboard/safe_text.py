@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 _ENDING = "(?:s|es|ed|d|ing|er|ers|ly|n|en|able)?"
 _WORD = re.compile(r"[^\W_]+")
-_CITATION = re.compile(r"\[(\d{1,3})\]")
+_CITATION = re.compile(r"\[(\d{1,3}(?:\s?,\s?\d{1,3})*)\]")
 
 
 def words_of(query: str) -> list[str]:
@@ -52,12 +52,19 @@ def literal(text: str) -> str:
 
 
 def answer_html(text: str, passages: int, anchor: str) -> str:
-    """An answer as HTML: escaped, lines and "- " lists kept, citations [n] as links to `#anchor-n`.
+    """An answer as HTML: escaped, lines and "- " lists kept, citations [n] and [n, m] as links to `#anchor-n`.
 
     Citations beyond `passages` are left out.
     """
     blocks: list[str] = []
     items: list[str] = []
+
+    def links(citation: re.Match[str]) -> str:
+        return "".join(
+            f'<a class="citation" href="#{anchor}-{number}" target="_self">{number}</a>'
+            for number in map(int, citation[1].split(","))
+            if 1 <= number <= passages
+        )
 
     def flush() -> None:
         if items:
@@ -65,14 +72,7 @@ def answer_html(text: str, passages: int, anchor: str) -> str:
             items.clear()
 
     for line in text.splitlines():
-        cited = _CITATION.sub(
-            lambda m: (
-                f'<a class="citation" href="#{anchor}-{m[1]}" target="_self">{m[1]}</a>'
-                if 1 <= int(m[1]) <= passages
-                else ""
-            ),
-            html.escape(line.strip(), quote=False),
-        )
+        cited = _CITATION.sub(links, html.escape(line.strip(), quote=False))
         if line.strip().startswith(("- ", "* ", "• ")):
             items.append(cited[2:])
         elif cited:

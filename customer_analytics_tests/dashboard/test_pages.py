@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import ast
+import datetime as dt
 from pathlib import Path
 from typing import Any
 
 import pytest
+import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 import dashboard
+from customer_analytics_tests.dashboard.business import STRANGER
 
 APP = Path(dashboard.__file__).with_name("app.py")
 PAGES = sorted(p.stem for p in (APP.parent / "views").glob("*.py"))
@@ -45,6 +49,13 @@ def test_with_data(name: str, business: Path, monkeypatch: pytest.MonkeyPatch) -
 
 
 @pytest.mark.parametrize("name", PAGES)
+def test_no_remark_of_ours_is_shown(name: str) -> None:
+    """Streamlit shows a string that stands alone in a page; only the page's own docstring is left out."""
+    body = ast.parse((APP.parent / "views" / f"{name}.py").read_text(encoding="utf-8")).body[1:]
+    assert not [node for node in body if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)]
+
+
+@pytest.mark.parametrize("name", PAGES)
 def test_before_the_first_run(name: str, nothing: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CUSTOMER_ANALYTICS_HOME", str(nothing))
     app = open_page(name)
@@ -73,6 +84,58 @@ def test_dead_warehouse(name: str, nothing: Path, monkeypatch: pytest.MonkeyPatc
     assert not app.exception
     assert any("warehouse does not answer" in str(e.value) for e in app.error)
     assert any("customer-analytics warehouse restart" in str(e.value) for e in app.error)
+
+
+@pytest.mark.parametrize("name", ["search", "ask", "health", "overview", "customer"])
+def test_a_warehouse_that_dies_is_said_once(name: str, business: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from dashboard import connection
+
+    monkeypatch.setenv("CUSTOMER_ANALYTICS_HOME", str(business))
+    app = open_page(name, **({"customer_id": "6"} if name == "customer" else {}))
+    st.cache_data.clear()
+    connection.backends().forget_connection()
+    connection.backends()._resources["warehouse"] = DeadWarehouse()
+    if name == "search":
+        app.text_input(key="q").set_value("broke")
+    if name == "ask":
+        app.chat_input(key="question").set_value("What breaks?")
+    app.run()
+    assert not app.exception
+    assert len([e for e in app.error if "warehouse does not answer" in str(e.value)]) == 1
+
+
+class DeadEmbedder:
+    """An embedding service that refuses."""
+
+    def embed(self, texts: Any, progress: Any = None) -> Any:
+        from customer_analytics.resources.embedder import EmbedderError
+
+        raise EmbedderError("OpenAI refuses the key: set OPENAI_API_KEY to a valid one.")
+
+
+@pytest.mark.parametrize("name", ["search", "ask"])
+def test_dead_embedder(name: str, business: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from dashboard import connection
+
+    monkeypatch.setenv("CUSTOMER_ANALYTICS_HOME", str(business))
+    app = open_page(name)
+    connection.backends()._resources["embedder"] = DeadEmbedder()
+    if name == "search":
+        app.text_input(key="q").set_value("broke").run()
+    else:
+        app.chat_input(key="question").set_value("What breaks?").run()
+    assert not app.exception
+    assert any("set OPENAI_API_KEY" in str(e.value) for e in app.error)
+
+
+def test_a_wrong_setting_is_named(nothing: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUSTOMER_ANALYTICS_HOME", str(nothing))
+    monkeypatch.setenv("SNOWFLAKE_PASSWORD", "hunter2")
+    monkeypatch.setenv("LTV_HORIZON_DAYS", "many")
+    app = AppTest.from_file(APP, default_timeout=120).run()
+    assert not app.exception
+    assert any("LTV_HORIZON_DAYS" in str(e.value) for e in app.error)
+    assert "hunter2" not in everything(app)
 
 
 class DeadStore:
@@ -174,3 +237,77 @@ def test_more_can_be_shown(business: Path, monkeypatch: pytest.MonkeyPatch) -> N
     assert cards() == 40
     app.text_input(key="q").set_value("the kite").run()
     assert cards() == 20
+
+
+def test_who_is_not_among_the_customers_has_a_page(business: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUSTOMER_ANALYTICS_HOME", str(business))
+    app = open_page("customer", customer_id=str(STRANGER))
+    assert not app.exception
+    assert not app.warning
+    assert "Not among the customers in the sources" in everything(app)
+    assert everything(app).count('class="card"')
+
+
+def test_the_month_that_runs_is_no_fall_of_mrr(business: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from dashboard import connection, queries
+
+    monkeypatch.setenv("CUSTOMER_ANALYTICS_HOME", str(business))
+    latest = connection.run("select max(date_month) as latest, min(date_month) as first from MRR").iloc[0]
+    assert latest["latest"] == dt.date(2020, 6, 1)
+    months = queries.mrr_months()
+    assert (months["date_month"].iloc[0], months["date_month"].iloc[-1]) == (latest["first"], dt.date(2020, 5, 1))
+    app = open_page("mrr")
+    assert any(m.label == "MRR, May 2020" for m in app.metric)
+
+
+def test_another_list_begins_on_its_first_page(business: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUSTOMER_ANALYTICS_HOME", str(business))
+    monkeypatch.setattr("dashboard.customer_list.PAGE_SIZE", 5)
+    app = open_page("top_customers")
+    app.number_input(key="top-page").set_value(3).run()
+    assert app.number_input(key="top-page").value == 3
+    app.text_input(key="top-name").set_value("name").run()
+    assert not app.exception
+    assert app.number_input(key="top-page").value == 1
+
+
+@pytest.mark.parametrize("name", PAGES)
+@pytest.mark.parametrize("built", ["MRR", "PRES_CLV", "CUSTOMERS", "PRED_TWITTER_COMMENTS", "ATTRIBUTION_TOUCHES"])
+def test_after_a_run_of_one_table(
+    name: str, built: str, partly: Any, business: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is there is shown, what is not is named, whatever the table."""
+    monkeypatch.setenv("CUSTOMER_ANALYTICS_HOME", str(business))
+    partly({built})
+    app = open_page(name, **({"customer_id": "6"} if name == "customer" else {}))
+    assert not app.exception
+    assert not app.error
+
+
+def test_without_subscriptions_the_overview_has_the_rest(business: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from dashboard import queries
+
+    monkeypatch.setenv("CUSTOMER_ANALYTICS_HOME", str(business))
+    months = queries.mrr_months
+    monkeypatch.setattr("dashboard.queries.mrr_months", lambda: months().head(0))
+    app = open_page("overview")
+    assert not app.exception
+    assert [m.label for m in app.metric] == ["MRR", "Paying subscribers", "Value at risk", "Mean sentiment of buyers"]
+    assert [m.value == "–" for m in app.metric] == [True, True, False, False]
+
+
+@pytest.fixture
+def partly(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A function that hides all tables but those named, as they are after a run of some assets."""
+    from dashboard import connection
+
+    every = connection.table_versions
+
+    def only(names: set[str]) -> None:
+        def versions() -> dict[str, str]:
+            return {table: version for table, version in every().items() if table in names}
+
+        monkeypatch.setattr("dashboard.connection.table_versions", versions)
+        monkeypatch.setattr("dashboard.queries.table_versions", versions)
+
+    return only

@@ -35,6 +35,17 @@ def test_an_excerpt_is_around_the_word() -> None:
     assert len(part) < 450
 
 
+def test_several_citations_in_one_bracket_are_links_each() -> None:
+    shown = answer_html("It broke [1, 3] and [2,9].", 3, "a")
+    assert [f'href="#a-{n}"' in shown for n in (1, 2, 3, 9)] == [True, True, True, False]
+    assert "[" not in shown
+
+
+def test_a_carriage_return_begins_no_row_of_a_download() -> None:
+    text = csv_bytes(pd.DataFrame({"name": ["a\r=1+1", "b"]})).decode("utf-8-sig")
+    assert text == 'name\r\n"a\r=1+1"\r\nb\r\n'
+
+
 @pytest.mark.parametrize("cell", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", " =1", "＝1"])
 def test_formulas_are_neutralised_in_downloads(cell: str) -> None:
     text = csv_bytes(pd.DataFrame({"name": [cell], "amount": [-5.5]})).decode("utf-8-sig")

@@ -49,7 +49,8 @@ with page("Return on ad spend", "What each channel costs, what it brings, and wh
             "Conversions without any session in the 30 days before them.",
         ),
     )
-    st.caption(f"{MODELS[model]}: {MEANING[model]}. {formats.month(first)} – {formats.month(last)}.")
+    span = formats.month(first) if first == last else f"{formats.month(first)} – {formats.month(last)}"
+    st.caption(f"{MODELS[model]}: {MEANING[model]}. {span}.")
 
     left, right = st.columns(2)
     with left:

@@ -6,7 +6,7 @@ import streamlit as st
 from customer_analytics.resources.chat import ChatError, Passage, Turn
 from customer_analytics.resources.chat.extractive import content_words
 from dashboard import queries
-from dashboard.frame import data_up_to, explained, page
+from dashboard.frame import data_up_to, page
 from dashboard.passages import source
 from dashboard.safe_text import answer_html
 
@@ -84,12 +84,14 @@ with page("Ask", "A question about what customers said, answered from their own 
             st.rerun()
     if name == "extractive":
         st.caption("Set OPENAI_API_KEY for written answers.")
-    with explained():
-        data_up_to(queries.data_up_to("PRED_TWITTER_COMMENTS.date"))
+    data_up_to(queries.data_up_to("PRED_TWITTER_COMMENTS.date"))
     for position, turn in enumerate(turns):
         show_turn(position, turn)
     question = st.chat_input("Ask what customers said", max_chars=1000, key="question")
     if not turns and not question:
-        question = st.pills("Examples", EXAMPLES, label_visibility="collapsed", key="example")
+        examples = st.empty()
+        question = examples.pills("Examples", EXAMPLES, label_visibility="collapsed", key="example")
+        if question:
+            examples.empty()
     if question and question.strip():
         answer(question.strip())

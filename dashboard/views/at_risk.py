@@ -43,7 +43,7 @@ with page("Customers at risk", "Who is still here, worth a call, and has a reaso
         ),
         ("Less happy than before", formats.number(totals["falling"]), None),
     )
-    offset = pages(int(totals["customers"]), PAGE_SIZE, "risk-page")
+    offset = pages(int(totals["customers"]), PAGE_SIZE, "risk-page", (search, sort, descending))
     frame = queries.at_risk(search, sort, descending, PAGE_SIZE, offset)
     frame["name"] = [formats.name(*r) for r in frame[["first_name", "last_name", "customer_id"]].values]
     show_customers(

@@ -46,7 +46,7 @@ with page("Churned customers", "Who left, what left with them, and who came back
         ("Came back since", formats.number(totals["came_back"]), None),
         ("Their lifetime value", formats.money(totals["clv"]), None),
     )
-    offset = pages(int(totals["customers"]), PAGE_SIZE, "churn-page")
+    offset = pages(int(totals["customers"]), PAGE_SIZE, "churn-page", (search, back, least, since, sort, descending))
     frame = queries.churned(search, back, least, since, sort, descending, PAGE_SIZE, offset)
     frame["name"] = [formats.name(*r) for r in frame[["first_name", "last_name", "customer_id"]].values]
     show_customers(

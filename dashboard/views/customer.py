@@ -12,8 +12,7 @@ from dashboard.frame import data_up_to, figures, nothing_yet, open_customer, pag
 from dashboard.passages import card
 from dashboard.safe_text import literal
 
-COMMENTS = 20
-"""So many are shown at first, and with each click on "more"."""
+COMMENTS = 20  # so many are shown at first, and with each click on "more"
 
 
 def ask_for_customer(given: str) -> None:
@@ -25,10 +24,11 @@ def ask_for_customer(given: str) -> None:
     found = queries.find_customers(search)
     if not len(found):
         nothing_yet("No customer matches." if search else "There is no customer in the sources (customers).")
-    for column, row in zip(st.columns(4) * 5, found.itertuples(), strict=False):
-        label = formats.name(row.first_name, row.last_name, row.customer_id)
-        if column.button(literal(f"{label} · {row.customer_id}"), key=f"open-{row.customer_id}", width="stretch"):
-            open_customer(int(str(row.customer_id)))
+    with st.container(horizontal=True):
+        for row in found.itertuples():
+            label = formats.name(row.first_name, row.last_name, row.customer_id)
+            if st.button(literal(f"{label} · {row.customer_id}"), key=f"open-{row.customer_id}", width=230):
+                open_customer(int(str(row.customer_id)))
 
 
 def show_profile(customer: pd.Series, sentiment: pd.DataFrame, ltv: pd.DataFrame, mrr: pd.DataFrame) -> None:
@@ -95,7 +95,7 @@ def show_customer(customer_id: int, customer: pd.Series) -> None:
     orders = queries.of_customer(T.ORDERS, customer_id, "order_date")
     mrr = queries.of_customer(T.MRR, customer_id, "date_month")
     touches = queries.of_customer(T.ATTRIBUTION_TOUCHES, customer_id, "started_at")
-    comments = queries.of_customer(T.PRED_TWITTER_COMMENTS, customer_id, "sentiment", descending=False)
+    wrote = queries.count_of_customer(T.PRED_TWITTER_COMMENTS, customer_id)
     calls = queries.of_customer(T.CALL_TRANSCRIPTS, customer_id, "call_id", limit=50)
     show_profile(
         customer,
@@ -106,7 +106,7 @@ def show_customer(customer_id: int, customer: pd.Series) -> None:
     happened, said, called = st.tabs(
         [
             "Orders and subscription",
-            f"Comments ({len(comments)}{'+' if len(comments) == 500 else ''})",
+            f"Comments ({formats.number(wrote)})",
             f"Calls ({len(calls)})",
         ]
     )
@@ -182,19 +182,24 @@ def show_customer(customer_id: int, customer: pd.Series) -> None:
         else:
             st.caption("No session led to a conversion.")
     with said:
-        if len(comments):
+        if wrote:
             happiest = st.toggle("Happiest first", False, key="happiest")
-            ordered = comments.iloc[::-1] if happiest else comments
             shown = st.session_state.get(f"comments-{customer_id}", COMMENTS)
-            rows = ordered.head(shown).rename(columns={"review_text": "text"}).to_dict("records")
+
+            def comments(limit: int) -> pd.DataFrame:
+                return queries.of_customer(T.PRED_TWITTER_COMMENTS, customer_id, "sentiment", limit, happiest)
+
+            rows = comments(shown).rename(columns={"review_text": "text"}).to_dict("records")
             st.html("".join(card({**row, "kind": "comment"}, link=False) for row in rows))
-            if len(comments) > shown:
+            if wrote > shown:
                 st.button(
-                    f"Show {COMMENTS} more of {len(comments)}",
+                    f"Show {COMMENTS} more of {formats.number(wrote)}",
                     icon=":material/expand_more:",
                     on_click=lambda: st.session_state.update({f"comments-{customer_id}": shown + COMMENTS}),
                 )
-            download(lambda: comments[["date", "review_text", "sentiment"]], f"comments-{customer_id}")
+            download(
+                lambda: comments(queries.DOWNLOAD_ROWS)[["date", "review_text", "sentiment"]], f"comments-{customer_id}"
+            )
         else:
             st.caption("No comments.")
     with called:
@@ -214,9 +219,11 @@ with page("Customer", "One customer, from every side."):
     top, back = st.columns([4, 1], vertical_alignment="center")
     shown = formats.name(customer["first_name"], customer["last_name"], number)
     # The name is data: shown by a widget that takes it literally, not as Markdown.
-    top.text(f"{shown} · customer {number}")
+    top.container(key="who").text(f"{shown} · customer {number}")
     if back.button("Another customer", icon=":material/search:", width="stretch"):
         del st.query_params["customer_id"]
         st.rerun()
     data_up_to(queries.data_up_to("ORDERS.order_date", "PRED_TWITTER_COMMENTS.date"))
+    if pd.isna(customer["customer_id"]):
+        st.caption("Not among the customers in the sources; this is what the other sources know.")
     show_customer(number, customer)

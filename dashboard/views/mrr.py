@@ -30,9 +30,8 @@ with page("MRR movement", "What is won and lost of monthly recurring revenue."):
         nothing_yet("There is no subscription period in the sources (subscription_periods).")
         st.stop()
     months["mrr"] = months["mrr"].astype(float)
-    running = months.loc[months["mrr"] > 0, "date_month"]
-    data_up_to(formats.last_day(running.max()) if len(running) else None, "whole months")
     movements = queries.mrr_movements()
+    data_up_to(formats.last_day(months["date_month"].max()), "whole months")
     choices = list(months["date_month"])
     first, last = choices[max(0, len(choices) - 12)], choices[-1]
     if len(choices) > 1:
@@ -42,7 +41,7 @@ with page("MRR movement", "What is won and lost of monthly recurring revenue."):
     amounts = table.set_index("kind")["amount"]
     now, then = table.iloc[-1]["amount"], table.iloc[0]["amount"]
     figures(
-        (f"MRR, {formats.month(last)}", formats.money(now), f"{formats.money(now - then, sign=True)} since"),
+        (f"MRR, {formats.month(last)}", formats.money(now), f"{formats.money(now - then, sign=True)} in these months"),
         ("New and returning", formats.money(amounts["new"] + amounts["reactivation"]), None),
         ("Upgrades less downgrades", formats.money(amounts["upgrade"] + amounts["downgrade"]), None),
         ("Lost to churn", formats.money(-amounts["churn"]), None),

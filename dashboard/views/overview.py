@@ -4,7 +4,7 @@ import streamlit as st
 
 from dashboard import formats, queries
 from dashboard.charts import line, movement_bars, show
-from dashboard.frame import data_up_to, explained, page, view
+from dashboard.frame import built, data_up_to, page, view
 
 with page("GroundTruth", "Who the customers are, what they are worth, how they feel, and which advertising pays."):
     data_up_to(
@@ -12,48 +12,48 @@ with page("GroundTruth", "Who the customers are, what they are worth, how they f
     )
 
     months = queries.mrr_months()
-    if len(months):
-        # The latest month with revenue: the month after it only holds what churned.
-        running = months[months["mrr"] > 0]
-        now = running.iloc[-1] if len(running) else months.iloc[-1]
-        before = running.iloc[-2] if len(running) > 1 else None
-        columns = st.columns(4)
-        columns[0].metric(
-            f"MRR, {formats.month(now['date_month'])}",
-            formats.money(now["mrr"]),
-            None if before is None else formats.money(now["mrr"] - before["mrr"]),
+    # The latest month with revenue.
+    running = months[months["mrr"] > 0]
+    now = running.iloc[-1] if len(running) else None
+    before = running.iloc[-2] if len(running) > 1 else None
+    columns = st.columns(4)
+    columns[0].metric(
+        f"MRR, {formats.month(now['date_month'])}" if now is not None else "MRR",
+        formats.money(now["mrr"]) if now is not None else formats.NOTHING,
+        formats.money(now["mrr"] - before["mrr"]) if now is not None and before is not None else None,
+        border=True,
+        height="stretch",
+    )
+    columns[1].metric(
+        "Paying subscribers",
+        formats.number(now["customers"]) if now is not None else formats.NOTHING,
+        f"{now['customers'] - before['customers']:+,.0f}" if now is not None and before is not None else None,
+        border=True,
+        height="stretch",
+    )
+    with columns[2], built():
+        risk = queries.at_risk_totals()
+        st.metric(
+            "Value at risk",
+            formats.money(risk["value_at_risk"]),
+            formats.counted(risk["customers"], "customer"),
+            delta_color="off",
+            delta_arrow="off",
             border=True,
             height="stretch",
         )
-        columns[1].metric(
-            "Paying subscribers",
-            formats.number(now["customers"]),
-            None if before is None else f"{now['customers'] - before['customers']:+,.0f}",
+    with columns[3], built():
+        values = queries.clv_totals()
+        st.metric(
+            "Mean sentiment of buyers",
+            formats.percent(values["sentiment"]),
+            formats.counted(values["customers"], "customer"),
+            delta_color="off",
+            delta_arrow="off",
             border=True,
             height="stretch",
         )
-        with explained():
-            risk = queries.at_risk_totals()
-            columns[2].metric(
-                "Value at risk",
-                formats.money(risk["value_at_risk"]),
-                formats.counted(risk["customers"], "customer"),
-                delta_color="off",
-                delta_arrow="off",
-                border=True,
-                height="stretch",
-            )
-        with explained():
-            values = queries.clv_totals()
-            columns[3].metric(
-                "Mean sentiment of buyers",
-                formats.percent(values["sentiment"]),
-                formats.counted(values["customers"], "customer"),
-                delta_color="off",
-                delta_arrow="off",
-                border=True,
-                height="stretch",
-            )
+    if len(running):
         left, right = st.columns(2)
         with left:
             st.subheader("MRR", anchor=False)

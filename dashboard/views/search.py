@@ -6,7 +6,7 @@ import streamlit as st
 
 from dashboard import formats, queries
 from dashboard.downloads import download
-from dashboard.frame import data_up_to, explained, page
+from dashboard.frame import data_up_to, page
 from dashboard.passages import card
 from dashboard.safe_text import words_of
 
@@ -20,8 +20,7 @@ def show_more() -> None:
 
 
 with page("Search", "What customers wrote and said, by meaning, by words, or both."):
-    with explained():
-        data_up_to(queries.data_up_to("PRED_TWITTER_COMMENTS.date"))
+    data_up_to(queries.data_up_to("PRED_TWITTER_COMMENTS.date"))
     query = st.text_input(
         "Search",
         key="q",

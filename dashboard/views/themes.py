@@ -39,7 +39,7 @@ with page("Themes", "What customers complain about and praise, found by the like
                 "mean_sentiment:Q",
                 title="Sentiment",
                 scale=alt.Scale(domain=[0.2, 0.5, 0.8], range=["#e05260", "#dfa23c", "#14a394"], clamp=True),
-                legend=alt.Legend(format="%", orient="top", gradientLength=160),
+                legend=alt.Legend(format="%", orient="top", gradientLength=90, values=[0.2, 0.5, 0.8]),
             ),
             tooltip=[
                 alt.Tooltip("label:N", title="Theme"),

@@ -47,7 +47,7 @@ with page("Top customers", "Who is worth most, now and in the time to come."):
         ("Predicted", formats.money(totals["predicted_ltv"]), None),
         ("Mean sentiment", formats.percent(totals["sentiment"]), None),
     )
-    offset = pages(int(totals["customers"]), PAGE_SIZE, "top-page")
+    offset = pages(int(totals["customers"]), PAGE_SIZE, "top-page", (search, sort, descending))
     frame = queries.top_customers(search, sort, descending, PAGE_SIZE, offset)
     frame["name"] = [formats.name(*r) for r in frame[["first_name", "last_name", "customer_id"]].values]
     show_customers(
