@@ -83,6 +83,8 @@ def shown(session: Connection, sql: str, table: pa.Table) -> pa.Table:
     if "name" not in table.column_names:
         return table
     table = _names(session, sql, table)
+    if re.match(r"show\s+schemas\b", sql, re.I):
+        table = _schemas(session, table)
     if match := _LIKE.search(sql):
         pattern = _pattern(match[1].replace("''", "'").replace("\\\\", "\\"))
         table = _only(table, lambda name: pattern.fullmatch(name) is not None)
@@ -124,8 +126,30 @@ def _names(session: Connection, sql: str, table: pa.Table) -> pa.Table:
     return table
 
 
+def _schemas(session: Connection, table: pa.Table) -> pa.Table:
+    """SHOW SCHEMAS: fakesnow has the columns of SHOW TERSE SCHEMAS.
+
+    See https://docs.snowflake.com/en/sql-reference/sql/show-schemas#output
+    """
+    rows = table.to_pylist()
+    here = (session.database, session.schema)
+    texts = {
+        "name": [row["name"] for row in rows],
+        "is_default": ["N"] * len(rows),
+        "is_current": ["Y" if (row["database_name"], row["name"]) == here else "N" for row in rows],
+        "database_name": [row["database_name"] for row in rows],
+        "owner": ["" if row["name"] == "INFORMATION_SCHEMA" else "SYSADMIN" for row in rows],
+        "comment": [session.engine.times.comment((row["database_name"], row["name"], "")) for row in rows],
+        "options": [""] * len(rows),
+        "retention_time": ["1"] * len(rows),
+        "owner_role_type": ["ROLE"] * len(rows),
+    }
+    columns = {name: pa.array(values, pa.string()) for name, values in texts.items()}
+    return pa.table({"created_on": table["created_on"], **columns})
+
+
 def _times(session: Connection, table: pa.Table) -> pa.Table:
-    """created_on and rows of tables, views, schemas and databases."""
+    """created_on and rows of tables, views, schemas and databases, and the comments of databases."""
     columns = table.column_names
     if "created_on" not in columns or not table.num_rows:
         return table
@@ -138,6 +162,9 @@ def _times(session: Connection, table: pa.Table) -> pa.Table:
     keys = [_key(row) for row in rows]
     created = pa.array([times.created(key) for key in keys], pa.timestamp("us", "UTC"))
     table = table.set_column(columns.index("created_on"), "created_on", created)
+    if "comment" in columns and not {"database_name", "schema_name"} & set(columns):
+        comments = pa.array([times.comment(key) for key in keys], pa.string())
+        table = table.set_column(columns.index("comment"), "comment", comments)
     if "rows" in columns:
         known = object_times.facts(session).to_pylist()
         counts = {(f["db"], f["sc"], f["name"]): f["row_count"] for f in known}
@@ -147,7 +174,7 @@ def _times(session: Connection, table: pa.Table) -> pa.Table:
 
 
 def _key(row: dict[str, Any]) -> object_times.Name:
-    if "schema_name" in row:
+    if row.get("schema_name"):
         return row["database_name"], row["schema_name"], row["name"]
     return (row["database_name"], row["name"], "") if "database_name" in row else (row["name"], "", "")
 

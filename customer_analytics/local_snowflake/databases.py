@@ -23,6 +23,7 @@ _CREATE = re.compile(
     r"(\s+(?:comment|data_retention_time_in_days)\s*=.*)?$",
     re.I | re.S,
 )
+_COMMENT = re.compile(r"\bcomment\s*=\s*'((?:[^']|'')*)'", re.I)
 _USE = re.compile(rf"use\s+(?:database\s+)?(?!schema\b|role\b|warehouse\b|secondary\b)({IDENTIFIER})\s*$", re.I)
 _BEGIN = re.compile(r"(?:begin|start\s+transaction)(?:\s+(?:work|transaction))?(?:\s+name\s+\w+)?\s*$", re.I)
 _CATALOGUE = "_fs_global._fs_information_schema"
@@ -31,7 +32,9 @@ _CATALOGUE = "_fs_global._fs_information_schema"
 def dispatch(session: Connection, cursor: Cursor, sql: str) -> int | None:
     """Run one of this module's statements; None for anything else."""
     if match := _CREATE.match(sql):
-        return _create(session, cursor, normal(match[3]), bool(match[1]), bool(match[2]))
+        comment = _COMMENT.search(match[4] or "")
+        text = comment[1].replace("''", "'") if comment else ""
+        return _create(session, cursor, normal(match[3]), bool(match[1]), bool(match[2]), text)
     if match := _DROP.match(sql):
         name = normal(match[2])
         if not _exists(session, name):
@@ -58,7 +61,7 @@ def _exists(session: Connection, name: str) -> bool:
     return session.duck.con.execute(query, [name]).fetchall() != [] and not name.startswith("_fs")
 
 
-def _create(session: Connection, cursor: Cursor, name: str, replaces: bool, if_missing: bool) -> int:
+def _create(session: Connection, cursor: Cursor, name: str, replaces: bool, if_missing: bool, comment: str = "") -> int:
     from fakesnow import info_schema, macros
 
     session.duck.commit()
@@ -75,7 +78,7 @@ def _create(session: Connection, cursor: Cursor, name: str, replaces: bool, if_m
         session.duck.execute(f"ATTACH '{file}' AS {quoted(name)}")
         session.duck.con.execute(info_schema.per_db_creation_sql(name) + macros.creation_sql(name))
         session.duck.execute(f"CREATE SCHEMA IF NOT EXISTS {quoted(name)}.PUBLIC")
-    session.engine.times.made((name, "", ""))
+    session.engine.times.made((name, "", ""), comment=comment)
     session.engine.times.made((name, "PUBLIC", ""))
     _enter(session, name)
     return cursor.done(f"Database {name} successfully created.")

@@ -1,4 +1,5 @@
-"""When tables, views and schemas were made and last changed, and how many rows they have: DuckDB does not say.
+"""When tables, views and schemas were made and last changed, how many rows they have, the comments of schemas and
+databases: DuckDB does not say.
 
 Kept in memory and written to one file of the data folder when something changed; a kill loses the last seconds of it.
 """
@@ -38,10 +39,14 @@ class ObjectTimes:
             self._since = kept["since"]
             self._objects = {tuple(entry.pop("name")): entry for entry in kept["objects"]}
 
-    def made(self, name: Name, transient: bool = False, primary_key: list[str] | None = None) -> None:
+    def made(
+        self, name: Name, transient: bool = False, primary_key: list[str] | None = None, comment: str = ""
+    ) -> None:
+        """`comment` is a database's or schema's: fakesnow keeps those of tables."""
         with self._lock:
             now = time.time()
-            self._objects[name] = {"created": now, "altered": now, "transient": transient, "primary": primary_key}
+            entry = {"created": now, "altered": now, "transient": transient, "primary": primary_key}
+            self._objects[name] = {**entry, "comment": comment}
             self._changed = True
 
     def changed(self, name: Name) -> None:
@@ -79,6 +84,9 @@ class ObjectTimes:
     def transient(self, name: Name) -> bool:
         return bool(self._objects.get(name, {}).get("transient"))
 
+    def comment(self, name: Name) -> str:
+        return self._objects.get(name, {}).get("comment") or ""
+
     def primary_key(self, name: Name) -> list[str]:
         """The columns that it declares: a key is not enforced."""
         return self._objects.get(name, {}).get("primary") or []
@@ -95,8 +103,18 @@ class ObjectTimes:
         new.replace(self._file)
 
 
-def note(session: Connection, tree: exp.Expr) -> None:
-    """A statement that was run: what it made, changed or dropped."""
+def schema_is_there(session: Connection, tree: exp.Expr) -> bool:
+    """Whether a CREATE SCHEMA, which has not run yet, names one that is there already."""
+    if not (isinstance(tree, exp.Create) and str(tree.args.get("kind")).upper() == "SCHEMA"):
+        return False
+    table = tree.find(exp.Table)
+    query = "SELECT 1 FROM duckdb_schemas() WHERE database_name = ? AND schema_name = ?"
+    given = [table.catalog or session.database, table.db] if table else []
+    return bool(given and session.duck.con.execute(query, given).fetchall())
+
+
+def note(session: Connection, tree: exp.Expr, was_there: bool = False) -> None:
+    """A statement that was run: what it made, changed or dropped. `was_there`: see `schema_is_there`."""
     times = session.engine.times
     if isinstance(tree, exp.Create | exp.Drop):
         kind = str(tree.args.get("kind")).upper()
@@ -106,9 +124,10 @@ def note(session: Connection, tree: exp.Expr) -> None:
         name = (table.catalog or session.database or "", table.db, "") if kind == "SCHEMA" else _full(session, table)
         if isinstance(tree, exp.Drop):
             times.forget(name)
-        elif not tree.args.get("exists") or name not in times._objects:
+        elif not tree.args.get("exists") or (name not in times._objects and not was_there):
             transient = tree.find(exp.TransientProperty) is not None or bool(tree.args.get("transient"))
-            times.made(name, transient, tree.args.get("primary_key"))
+            comment = tree.find(exp.SchemaCommentProperty) if kind == "SCHEMA" else None
+            times.made(name, transient, tree.args.get("primary_key"), comment.name if comment else "")
     elif isinstance(tree, _CHANGES):
         table = tree.this if isinstance(tree.this, exp.Table) else tree.find(exp.Table)
         if table is None:

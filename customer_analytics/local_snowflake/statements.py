@@ -172,6 +172,7 @@ class Cursor(FakeSnowflakeCursor):
         _widen(duck, transformed)
         if isinstance(transformed, exp.Copy):
             load_history.forget_changed_files(self.session, transformed)
+        was_there = object_times.schema_is_there(self.session, transformed)
         super()._execute(transformed, params)
         # At once: what follows runs statements of its own on this connection, and its description is then theirs.
         self._duck_types = [str(column[1]) for column in duck.con.description or []]
@@ -185,10 +186,13 @@ class Cursor(FakeSnowflakeCursor):
             duck.execute(f"ALTER TABLE {table} ALTER COLUMN {quoted(column)} SET NOT NULL")
         for column, text in transformed.args.get("column_comments") or []:
             table_definitions.comment_column(self.session, _named(self.session, transformed), column, text)
-        object_times.note(self.session, transformed)
+        object_times.note(self.session, transformed, was_there)
         if self._shows and self._arrow_table is not None:
             self._arrow_table = catalogue_answers.shown(self.session, self._shows, self._arrow_table)
             self._rowcount = self._arrow_table.num_rows
+            if self._arrow_table.num_columns != len(self._duck_types):  # columns that fakesnow lacks
+                kinds = (field.type for field in self._arrow_table.schema)
+                self._duck_types = [_DUCK["timestamp_tz" if pa.types.is_timestamp(k) else "text"] for k in kinds]
             if self._sfqid in self.session.results_cache:
                 self.session.results_cache[self._sfqid] = (self._arrow_table,)
         if isinstance(transformed, exp.Comment):  # DuckDB answers with a count

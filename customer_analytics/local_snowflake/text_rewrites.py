@@ -27,6 +27,11 @@ _IMMEDIATE = re.compile(r"\s*execute\s+immediate\s+(?:\$\$(.*)\$\$|'((?:[^']|'')
 _NAMED_TABLE = re.compile(r"\btable\s*\(\s*'([^']+)'\s*\)", re.I)
 _LAST_QUERY = re.compile(r"\blast_query_id\s*\(\s*(?:-1)?\s*\)", re.I)
 _CURRENT_TRANSACTION = re.compile(r"\bcurrent_transaction\s*\(\s*\)", re.I)
+_MANAGED_SCHEMA = re.compile(
+    rf"\A(\s*create\s+(?:or\s+replace\s+)?(?:transient\s+)?schema\s+(?:if\s+not\s+exists\s+)?{NAME})\s+with\s+managed\s+access\b",
+    re.I,
+)
+"""sqlglot cannot read it, and who may grant has no effect here."""
 _QUOTED_STAGE = re.compile(rf"'@({NAME})((?:/[^'\s]*)?)'")
 
 
@@ -45,6 +50,7 @@ def rewrite(session: Connection, sql: str, params: Any) -> tuple[str, Any]:
         sql = _LAST_QUERY.sub(f"'{session.last_query_id or ''}'", sql)
         sql = _CURRENT_TRANSACTION.sub("'1'" if session.duck.in_transaction else "NULL", sql)
     sql, params = _identifiers(sql, params)
+    sql = _MANAGED_SCHEMA.sub(r"\1", sql)
     sql = copy_into_table.rewrite(session, sql)
     sql, params = staged_files.rewrite(session, sql, params)
     sql = re.sub(r"\bscoped\s+temp(orary)?\b", "TEMPORARY", sql, flags=re.I)
