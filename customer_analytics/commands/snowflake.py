@@ -45,7 +45,7 @@ def snowflake_setup(
             typer.echo(as_script(names, statements), nl=False)
             return
         _say_which_account(settings)
-        setup(warehouse_from(settings, query_tag="customer-analytics snowflake setup"), names, statements, typer.echo)
+        setup(warehouse_from(settings, query_tag="customer-analytics snowflake setup"), statements, typer.echo)
         typer.echo(
             f"Done. Now set SNOWFLAKE_ROLE={names.role} and SNOWFLAKE_WAREHOUSE={names.warehouse} where the pipeline "
             f"runs; the dashboard needs only {names.reader}."
@@ -54,8 +54,11 @@ def snowflake_setup(
 
 @snowflake_app.command("teardown")
 def snowflake_teardown(
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only print the SQL; nothing connects")] = False,
-    leftovers: Annotated[bool, typer.Option("--leftovers", help="Only what failed runs left behind")] = False,
+    dry_run: Annotated[
+        bool,
+        typer.Option("--dry-run", help="Only print the SQL; nothing connects, but to look, with --leftovers"),
+    ] = False,
+    only_leftovers: Annotated[bool, typer.Option("--leftovers", help="Only what failed runs left behind")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask")] = False,
     role_admin: Annotated[str, typer.Option(help="Role that owns the roles")] = "USERADMIN",
     object_admin: Annotated[str, typer.Option(help="Role that owns warehouse and database")] = "SYSADMIN",
@@ -64,20 +67,25 @@ def snowflake_teardown(
     settings = load_settings()
     with one_sentence_errors():
         from customer_analytics.resources.warehouse import warehouse_from
-        from customer_analytics.snowflake_setup import Names, teardown, teardown_script
+        from customer_analytics.snowflake_setup import Names, leftovers, teardown, teardown_script
 
         names = Names.of(settings)
+        warehouse = warehouse_from(settings, query_tag="customer-analytics snowflake teardown")
+        if dry_run and only_leftovers:
+            for what in leftovers(warehouse, names):
+                typer.echo(f"DROP {what};")
+            return
         if dry_run:
             typer.echo(teardown_script(names, role_admin, object_admin), nl=False)
             return
         _say_which_account(settings)
-        if not (yes or leftovers):
+        if not (yes or only_leftovers):
             typer.confirm(f"Drop database {names.database} with everything in it, if setup made it?", abort=True)
         removed = teardown(
-            warehouse_from(settings, query_tag="customer-analytics snowflake teardown"),
+            warehouse,
             names,
             typer.echo,
-            only_leftovers=leftovers,
+            only_leftovers=only_leftovers,
             role_admin=role_admin,
             object_admin=object_admin,
         )

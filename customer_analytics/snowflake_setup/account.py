@@ -63,22 +63,30 @@ class Account:
         return None if row is None else str(row.get("comment") or "").startswith(MARK)
 
 
-def setup(warehouse: Any, names: Names, statements: Iterable[Statement], say: Callable[[str], None]) -> None:
+def setup(warehouse: Any, statements: Iterable[Statement], say: Callable[[str], None]) -> None:
     """Run the statements. SetupError at the first that Snowflake refuses; what ran stands, and may be run again."""
     with closing(_connect(warehouse)) as connection:
         account = Account(connection.cursor())
         for statement in statements:
-            if statement.only_own:
-                kind, name = statement.only_own
-                if account.is_ours(kind, name, f" IN DATABASE {quoted(names.database)}") is False:
-                    say(f"{kind} {name} was there before and is left as it is.")
-                    continue
             account.run(statement.sql)
             say(statement.sql.partition(" COMMENT = ")[0])
 
 
-def leftovers(account: Account, names: Names) -> list[str]:
-    """What failed runs left in the schema, as `TABLE name` and `STAGE name`."""
+def leftovers(warehouse: Any, names: Names) -> list[str]:
+    """What failed runs left in the schema, as `TABLE name` and `STAGE name`; nothing is changed."""
+    with closing(_connect(warehouse)) as connection:
+        account = Account(connection.cursor())
+        _act_as_pipeline(account, names)
+        return _leftovers(account, names)
+
+
+def _act_as_pipeline(account: Account, names: Names) -> None:
+    """Go on as the role that owns the tables; SYSADMIN has it too."""
+    if account.find("ROLE", names.role):
+        account.run(f"USE ROLE {quoted(names.role)}")
+
+
+def _leftovers(account: Account, names: Names) -> list[str]:
     if account.find("DATABASE", names.database) is None:
         return []
     if account.find("SCHEMA", names.schema, f" IN DATABASE {quoted(names.database)}") is None:
@@ -114,10 +122,8 @@ def teardown(
             removed.append(what)
             say(f"Dropped {what}")
 
-        # As the role that owns the tables; it is the pipeline's, which SYSADMIN has too.
-        if account.find("ROLE", names.role):
-            account.run(f"USE ROLE {quoted(names.role)}")
-        for what in leftovers(account, names):
+        _act_as_pipeline(account, names)
+        for what in _leftovers(account, names):
             drop(what)
         if only_leftovers:
             return removed

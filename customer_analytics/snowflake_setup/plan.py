@@ -70,8 +70,6 @@ class Statement:
 
     sql: str
     why: str = ""
-    only_own: tuple[str, str] | None = None
-    """Kind and name of an object that this changes: left out where that object was there before setup."""
 
 
 def setup_statements(
@@ -113,10 +111,10 @@ def setup_statements(
         Statement(f"GRANT USAGE ON WAREHOUSE {warehouse} TO ROLE {reader}"),
         Statement(
             f"CREATE DATABASE IF NOT EXISTS {database} {mark}",
-            "Database and schema. Managed access: who owns a table here cannot hand it on.",
+            "Database and schema. Managed access: who owns a table here cannot hand it on. (To switch it on later, by\n"
+            "-- ALTER SCHEMA, would take MANAGE GRANTS on the account.)",
         ),
-        Statement(f"CREATE SCHEMA IF NOT EXISTS {schema} {mark}"),
-        Statement(f"ALTER SCHEMA {schema} ENABLE MANAGED ACCESS", only_own=("SCHEMA", names.schema)),
+        Statement(f"CREATE SCHEMA IF NOT EXISTS {schema} WITH MANAGED ACCESS {mark}"),
         Statement(
             f"GRANT USAGE ON DATABASE {database} TO ROLE {role}",
             "The pipeline: makes its tables, stages, file formats and models in this one schema; owns what it made.",

@@ -70,14 +70,14 @@ OURS = {
 
 def test_setup_runs_twice_on_the_local_server_and_the_stage_is_there(warehouse: Warehouse) -> None:
     for _ in range(2):
-        setup(warehouse, NAMES, statements(), lambda line: None)
+        setup(warehouse, statements(), lambda line: None)
     with warehouse.connect() as connection:
         stages = connection.cursor().execute('SHOW STAGES IN SCHEMA "CUSTOMER_ANALYTICS"."ANALYTICS"').fetchall()
     assert "CALL_STAGE" in {row[1] for row in stages}
 
 
 def test_teardown_removes_leftovers_of_failed_runs_and_nothing_that_looks_similar(warehouse: Warehouse) -> None:
-    setup(warehouse, NAMES, statements(), lambda line: None)
+    setup(warehouse, statements(), lambda line: None)
     left = [f"SNOWPARK_IO_{'A1' * 16}", f"STG_REJECTED_{'0F' * 16}"]
     kept = ["SNOWPARK_IO_NOTES", "STG_REJECTED", f"MY_SNOWPARK_IO_{'A1' * 16}"]
     with warehouse.connect() as connection:
@@ -95,21 +95,46 @@ def test_teardown_removes_leftovers_of_failed_runs_and_nothing_that_looks_simila
     assert not set(left) & tables
 
 
-def test_teardown_on_the_local_server_takes_its_own_database_or_says_why_not(warehouse: Warehouse) -> None:
-    """The local server need not keep comments of databases: without setup's mark nothing is dropped."""
-    names = Names("PIPELINE", "PIPELINE_READER", "PIPELINE_WH", "TO_BE_TORN_DOWN", "ANALYTICS")
-    said: list[str] = []
-    setup(warehouse, names, statements(names), lambda line: None)
+def databases(warehouse: Warehouse) -> set[str]:
     with warehouse.connect() as connection:
-        cursor = connection.cursor()
-        cursor.execute("SHOW DATABASES LIKE 'TO_BE_TORN_DOWN'")
-        marked = any(MARK in str(value) for row in cursor.fetchall() for value in row)
-        removed = teardown(warehouse, names, said.append)
-        left = {row[1] for row in cursor.execute("SHOW DATABASES").fetchall()}
-    assert ('DATABASE "TO_BE_TORN_DOWN"' in removed) is marked
-    assert ("TO_BE_TORN_DOWN" in left) is not marked
-    assert marked or "Database TO_BE_TORN_DOWN stays: setup did not make it." in said
-    assert "CUSTOMER_ANALYTICS" in left
+        return {row[1] for row in connection.cursor().execute("SHOW DATABASES").fetchall()}
+
+
+def test_on_the_local_server_teardown_takes_the_database_that_setup_made_and_no_other(warehouse: Warehouse) -> None:
+    names = Names("PIPELINE", "PIPELINE_READER", "PIPELINE_WH", "TO_BE_TORN_DOWN", "ANALYTICS")
+    setup(warehouse, statements(names), lambda line: None)
+    assert "TO_BE_TORN_DOWN" in databases(warehouse)
+    assert teardown(warehouse, names, lambda line: None) == ['DATABASE "TO_BE_TORN_DOWN"']
+    assert "TO_BE_TORN_DOWN" not in databases(warehouse)
+    assert "CUSTOMER_ANALYTICS" in databases(warehouse)
+    assert teardown(warehouse, names, lambda line: None) == [], "twice does no harm"
+
+
+def test_on_the_local_server_a_database_and_schema_that_were_there_before_setup_stay(warehouse: Warehouse) -> None:
+    names = Names("PIPELINE", "PIPELINE_READER", "PIPELINE_WH", "OLDER", "ANALYTICS")
+    said: list[str] = []
+    with warehouse.connect() as connection:
+        for sql in ("CREATE DATABASE OLDER", "CREATE SCHEMA OLDER.ANALYTICS", "CREATE TABLE OLDER.ANALYTICS.T (A INT)"):
+            connection.cursor().execute(sql)
+    setup(warehouse, statements(names), lambda line: None)
+    assert teardown(warehouse, names, said.append) == []
+    assert "Database OLDER stays: setup did not make it." in said
+    assert "Schema ANALYTICS stays: setup did not make it." in said
+    with warehouse.connect() as connection:
+        assert connection.cursor().execute("SELECT COUNT(*) FROM OLDER.ANALYTICS.T").fetchone() == (0,)
+        connection.cursor().execute("DROP DATABASE OLDER")
+
+
+def test_on_the_local_server_a_database_with_somebody_elses_schema_loses_only_ours(warehouse: Warehouse) -> None:
+    names = Names("PIPELINE", "PIPELINE_READER", "PIPELINE_WH", "SHARED", "ANALYTICS")
+    setup(warehouse, statements(names), lambda line: None)
+    with warehouse.connect() as connection:
+        connection.cursor().execute("CREATE SCHEMA SHARED.FINANCE")
+        assert teardown(warehouse, names, lambda line: None) == ['SCHEMA "SHARED"."ANALYTICS"']
+        schemas = {row[1] for row in connection.cursor().execute("SHOW SCHEMAS IN DATABASE SHARED").fetchall()}
+        connection.cursor().execute("DROP DATABASE SHARED")
+    assert "FINANCE" in schemas
+    assert "ANALYTICS" not in schemas
 
 
 def test_teardown_drops_what_setup_made() -> None:
@@ -172,9 +197,9 @@ class RememberingAccount(FakeAccount):
 def test_setup_again_changes_nothing_and_teardown_leaves_what_was_there_before() -> None:
     account = RememberingAccount()
     before = dict(account.objects)
-    setup(account, NAMES, statements(), lambda line: None)
+    setup(account, statements(), lambda line: None)
     once = dict(account.objects), set(account.grants)
-    setup(account, NAMES, statements(), lambda line: None)
+    setup(account, statements(), lambda line: None)
     assert (account.objects, account.grants) == once
     assert {kind for kind, _ in set(account.objects) - set(before)} == {
         "ROLE", "WAREHOUSE", "DATABASE", "SCHEMA", "STAGE",
@@ -202,10 +227,13 @@ def test_every_object_is_granted_before_it_is_used_and_made_by_who_may() -> None
         assert any(s.startswith(needed) and s.endswith('TO ROLE "PIPELINE"') for s in sql[:stage]), needed
 
 
-def test_setup_does_not_change_a_schema_that_was_there_before() -> None:
-    account = FakeAccount({("SCHEMA", "ANALYTICS"): "older than us"})
-    setup(account, NAMES, statements(), lambda line: None)
-    assert not any("MANAGED ACCESS" in s for s in account.ran)
+def test_setup_alters_nothing_so_what_was_there_before_stays_as_it_was() -> None:
+    """ALTER SCHEMA ... ENABLE MANAGED ACCESS, for one, would also need MANAGE GRANTS on the account."""
+    kinds = {s.sql.split()[0] for s in statements()}
+    assert kinds == {"USE", "CREATE", "GRANT"}
+    assert all(" IF NOT EXISTS " in s.sql for s in statements() if s.sql.startswith("CREATE"))
+    schema = next(s.sql for s in statements() if s.sql.startswith("CREATE SCHEMA"))
+    assert " WITH MANAGED ACCESS COMMENT = " in schema
 
 
 def test_the_first_refusal_is_named() -> None:
@@ -216,14 +244,14 @@ def test_the_first_refusal_is_named() -> None:
             super().execute(sql)
 
     with pytest.raises(SetupError, match=r"CREATE DATABASE.*Insufficient privileges"):
-        setup(Refusing({}), NAMES, statements(), lambda line: None)
+        setup(Refusing({}), statements(), lambda line: None)
 
 
 def test_every_statement_parses_in_snowflakes_dialect() -> None:
     for statement in statements():
         parsed = sqlglot.parse_one(statement.sql, dialect="snowflake")
         if isinstance(parsed, exp.Command):  # sqlglot reads these as text; their forms are documented
-            assert re.match(r"CREATE (ROLE|WAREHOUSE) IF NOT EXISTS|ALTER SCHEMA|GRANT", statement.sql), statement.sql
+            assert re.match(r"CREATE (ROLE|WAREHOUSE|SCHEMA) IF NOT EXISTS|GRANT", statement.sql), statement.sql
 
 
 def test_no_grant_is_wider_than_the_schema_and_none_gives_ownership() -> None:
@@ -275,6 +303,19 @@ def test_dry_run_prints_the_names_of_the_settings_and_connects_nowhere(monkeypat
     assert "hunter2" not in result.output
     for line in result.output.splitlines():
         assert not line or line.startswith("--") or line.endswith(";"), line
+
+
+def test_a_dry_run_for_leftovers_drops_nothing_and_speaks_of_nothing_else(
+    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left = f"SNOWPARK_IO_{'C3' * 16}"
+    with warehouse.connect() as connection:
+        connection.cursor().execute(f'CREATE OR REPLACE TABLE "{left}" (A INTEGER)')
+        monkeypatch.setattr("customer_analytics.resources.warehouse.warehouse_from", lambda *_, **__: warehouse)
+        result = CliRunner().invoke(app, ["snowflake", "teardown", "--leftovers", "--dry-run"])
+        assert result.output == f'DROP TABLE "CUSTOMER_ANALYTICS"."ANALYTICS"."{left}";\n'
+        assert connection.cursor().execute(f'SELECT COUNT(*) FROM "{left}"').fetchone() == (0,)
+        connection.cursor().execute(f'DROP TABLE "{left}"')
 
 
 def test_an_unknown_size_is_refused() -> None:
