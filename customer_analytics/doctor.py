@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import SecretStr
 
+from customer_analytics.addresses import without_credentials
+
 if TYPE_CHECKING:
     from customer_analytics.settings import Settings
 
@@ -24,10 +26,10 @@ class Finding:
 
 
 def setting_lines(settings: Settings) -> Iterator[Finding]:
-    """Every setting with its value. A secret is only said to be set or not."""
+    """Every setting with its value. A secret is only said to be set or not; a URL is shown without credentials."""
     for name in type(settings).model_fields:
         value = getattr(settings, name)
-        shown = ("set" if value else "not set") if isinstance(value, SecretStr) or value is None else str(value)
+        shown = ("set" if value else "not set") if isinstance(value, SecretStr) else without_credentials(str(value))
         origin = "set" if name in settings.model_fields_set else "default"
         yield Finding(name.upper(), True, f"{shown} ({origin})" if value is not None else "not set")
 
@@ -66,9 +68,10 @@ def backend_lines(settings: Settings) -> Iterator[Finding]:
 
 def _try(name: str, look: Callable[[], str], remedy: str) -> Finding:
     try:
-        return Finding(name, True, look())
+        return Finding(name, True, without_credentials(look()))
     except Exception as error:  # noqa: BLE001 - the doctor reports every illness, and goes on to the next
-        return Finding(name, False, " ".join(str(error).split())[:300] or type(error).__name__, remedy)
+        words = without_credentials(" ".join(str(error).split()))[:300]
+        return Finding(name, False, words or type(error).__name__, remedy)
 
 
 def _python() -> Finding:

@@ -9,7 +9,7 @@ import os
 import signal
 from collections.abc import Sequence
 from typing import IO, TYPE_CHECKING
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from pydantic import SecretStr
 
@@ -66,14 +66,16 @@ def record(text: str, service: str, hidden: Sequence[str] = ()) -> str:
 
 
 def secrets_of(settings: Settings) -> list[str]:
-    """The values that no log may show, the longest first; of a URL its password too."""
+    """The values that no log may show, the longest first; of any URL its password and what its query says."""
     values: set[str] = set()
     for name in type(settings).model_fields:
         value = getattr(settings, name)
+        text = value.get_secret_value() if isinstance(value, SecretStr) else str(value)
         if isinstance(value, SecretStr):
-            text = value.get_secret_value()
             values |= {text, json.dumps(text)[1:-1]}
-            with contextlib.suppress(ValueError):  # not every secret is a URL
-                if password := urlsplit(text).password:
-                    values |= {password, unquote(password)}
+        if "://" in text:
+            with contextlib.suppress(ValueError):  # it may be no URL all the same
+                url = urlsplit(text)
+                values |= {url.password or "", unquote(url.password or "")}
+                values |= {said for _, said in parse_qsl(url.query)}
     return sorted((v for v in values if len(v) >= _SHORTEST_SECRET), key=len, reverse=True)

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import IO, Any
 
+from customer_analytics.addresses import showable, without_credentials
 from customer_analytics.calls import RejectedRecording
 from customer_analytics.sources import SourceError, SourceUnreachable
-from customer_analytics.sources.files import without_credentials
 
 NAME = "customer_calls"
 EXTENSIONS = ("wav", "mp3", "m4a", "ogg", "flac")
@@ -76,7 +76,9 @@ def open_source(uri: str) -> Iterator[Source | None]:
         folder, archive = f"{root}/{NAME}", f"{root}/{NAME}.zip"
         has_folder, has_archive = filesystem.isdir(folder), filesystem.isfile(archive)
     except (OSError, ValueError, ImportError) as error:
-        raise SourceUnreachable(f"SOURCE_URI {shown} cannot be read ({type(error).__name__}): check it") from error
+        raise SourceUnreachable(f"SOURCE_URI {shown} cannot be read ({type(error).__name__}): check it") from showable(
+            error, uri
+        )
     if has_folder and has_archive:
         raise SourceError(f"{shown} has both {NAME}/ and {NAME}.zip: remove the one that is out of date")
     if has_archive:

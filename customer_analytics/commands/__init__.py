@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from customer_analytics.addresses import without_credentials
+
 if TYPE_CHECKING:
     from customer_analytics.settings import Settings
 
@@ -28,8 +30,8 @@ def load_settings() -> Settings:
 
 
 def fail(message: str, code: int = 1, leave: bool = True) -> None:
-    """Say what is wrong on standard error, and leave with `code`."""
-    typer.secho(" ".join(message.split()), fg="red", err=True)
+    """Say what is wrong on standard error, and leave with `code`. What a library says can quote a whole URL."""
+    typer.secho(without_credentials(" ".join(message.split())), fg="red", err=True)
     if leave:
         raise typer.Exit(code)
 

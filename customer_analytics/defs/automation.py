@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import datetime as dt
+import http.client
 import json
+import urllib.error
 import urllib.request
 from typing import TYPE_CHECKING
 
 import dagster as dg
 
+from customer_analytics.addresses import showable, without_credentials
 from customer_analytics.defs.presentation.health import health_is_kept_after_failure
 from customer_analytics.settings import Settings
+from customer_analytics.sources import SourceUnreachable
 from customer_analytics.tables import SOURCES, source_name
 
 if TYPE_CHECKING:
@@ -90,7 +94,13 @@ def sources_changed(
     ensure_sample(settings)
     # Not `reference_date`: this process lives for many days, and that is the day on which it was first asked.
     today = (settings.as_of or dt.datetime.now(dt.UTC).date()).isoformat()
-    now = source_signatures(UPath(settings.sources)) | {"day": today}
+    try:
+        now = source_signatures(UPath(settings.sources)) | {"day": today}
+    except (OSError, ValueError, ImportError) as error:
+        shown = without_credentials(settings.sources)
+        raise SourceUnreachable(
+            f"SOURCE_URI {shown} cannot be looked at ({type(error).__name__}): check the address and the access"
+        ) from showable(error, settings.sources)
     if context.cursor is None:
         # A source that is absent has its table too, an empty one: at first everything is looked at.
         assert context.repository_def is not None
@@ -119,17 +129,25 @@ def failed_run_is_posted(
 
 
 def post_failure(context: dg.RunFailureSensorContext, settings: Settings) -> dg.SkipReason | None:
-    """Tell FAILURE_WEBHOOK_URL of the failed run; the address itself is a secret and appears nowhere."""
+    """Tell FAILURE_WEBHOOK_URL of the failed run; the address itself is a secret and appears nowhere.
+
+    RuntimeError where it cannot be told.
+    """
     if settings.failure_webhook_url is None:
         return dg.SkipReason("FAILURE_WEBHOOK_URL is not set.")
     run = context.dagster_run
     text = f"Run {run.run_id} of {run.job_name} failed: {context.failure_event.message}"
-    request = urllib.request.Request(  # noqa: S310 - the address is the operator's own setting
-        settings.failure_webhook_url.get_secret_value(),
-        data=json.dumps({"text": text, "run_id": run.run_id, "job": run.job_name}).encode(),
-        headers={"Content-Type": "application/json"},
-    )
-    urllib.request.urlopen(request, timeout=10).close()  # noqa: S310
+    try:
+        request = urllib.request.Request(  # noqa: S310 - the address is the operator's own setting
+            settings.failure_webhook_url.get_secret_value(),
+            data=json.dumps({"text": text, "run_id": run.run_id, "job": run.job_name}).encode(),
+            headers={"Content-Type": "application/json"},
+        )
+        urllib.request.urlopen(request, timeout=10).close()  # noqa: S310
+    except (OSError, ValueError, http.client.HTTPException) as error:
+        why = error.code if isinstance(error, urllib.error.HTTPError) else type(error).__name__
+        # Without the cause: an address that is none is quoted in its text.
+        raise RuntimeError(f"FAILURE_WEBHOOK_URL does not take the message ({why}): check it") from None
     return None
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import codecs
 import hashlib
-import re
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
+from customer_analytics.addresses import showable, without_credentials
 from customer_analytics.sources import SourceError, SourceUnreachable
 
 FORMATS = ("csv", "parquet")
@@ -56,11 +56,6 @@ class FetchedFile:
     """Whether no quote, lone carriage return, blank or very long line is in it: then a line is a row."""
 
 
-def without_credentials(uri: str) -> str:
-    """An address as it may be shown: no user, password, query or fragment."""
-    return re.sub(r"(?<=://)[^/@]*@", "", re.split(r"[?#]", uri, maxsplit=1)[0]) if "://" in uri else uri
-
-
 def find(uri: str, name: str) -> SourceFile | None:
     """The file `name`.csv or `name`.parquet (in any case) in the folder `uri`, or None where there is none.
 
@@ -73,7 +68,7 @@ def find(uri: str, name: str) -> SourceFile | None:
         filesystem, root = url_to_fs(uri)
         wanted = {f"{name}.{f}" for f in FORMATS}
         if _protocol(filesystem) in ("http", "https"):  # a web server need not list its folders
-            found = [p for w in sorted(wanted) if filesystem.exists(p := f"{root.rstrip('/')}/{w}")]
+            found = [p for w in sorted(wanted) if _web_server_has(filesystem, p := f"{root.rstrip('/')}/{w}")]
         else:
             entries = filesystem.ls(root, detail=True)
             paths = [entry["name"] for entry in entries if entry["type"] != "directory"]
@@ -83,16 +78,28 @@ def find(uri: str, name: str) -> SourceFile | None:
     except FileNotFoundError as error:
         raise SourceError(
             f"SOURCE_URI {shown} is not there: set SOURCE_URI to the folder of the source files"
-        ) from error
+        ) from showable(error, uri)
     except (OSError, ValueError, ImportError) as error:
         reason = without_credentials(str(error)) or type(error).__name__
         raise SourceUnreachable(
             f"SOURCE_URI {shown} cannot be read ({reason}): check the address and the access"
-        ) from error
+        ) from showable(error, uri)
     if len(found) > 1:
         names = " and ".join(PurePosixPath(p).name for p in found)
         raise SourceError(f"{shown} has both {names}: remove the one that is out of date")
     return SourceFile(filesystem, found[0], f"{shown}/{PurePosixPath(found[0]).name}") if found else None
+
+
+def _web_server_has(filesystem: Any, url: str) -> bool:
+    """Whether the file is there; OSError where the server does not say so. fsspec's `exists` is False then, too."""
+    try:
+        filesystem.info(url)
+    except FileNotFoundError as error:
+        status = getattr(error.__cause__, "status", None)
+        if status in (404, 410):
+            return False
+        raise OSError(f"it answers {status}" if status else type(error.__cause__).__name__) from error
+    return True
 
 
 def _refuse_what_looks_like_it(entries: list[dict[str, Any]], name: str, shown: str) -> None:
@@ -135,7 +142,9 @@ def fetch(source: SourceFile, work: Path) -> FetchedFile:
                     copy.write(block)
     except OSError as error:
         reason = without_credentials(str(error)) or type(error).__name__
-        raise SourceUnreachable(f"{source.shown} cannot be read ({reason}): check the access to it") from error
+        raise SourceUnreachable(f"{source.shown} cannot be read ({reason}): check the access to it") from showable(
+            error, source.path
+        )
     if size == 0:
         raise SourceError(f"{source.shown} is empty (0 bytes): write it again, with its header")
     look.end()

@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from customer_analytics.addresses import showable, without_credentials
 from customer_analytics.resources.embedder.cache import CachedEmbedder
 from customer_analytics.sources import SourceError, SourceUnreachable
-from customer_analytics.sources.files import without_credentials
 from customer_analytics.tables import Collection
 
 FOLDER = "vectors"
@@ -102,4 +102,6 @@ def _opened(uri: str, collection: Collection) -> Iterator[tuple[str, str, Any] |
         with filesystem.open(path, "rb") as file:
             yield shown, fingerprint, file
     except (OSError, ImportError) as error:
-        raise SourceUnreachable(f"{shown} cannot be read ({type(error).__name__}): check the access to it") from error
+        raise SourceUnreachable(
+            f"{shown} cannot be read ({type(error).__name__}): check the access to it"
+        ) from showable(error, uri)

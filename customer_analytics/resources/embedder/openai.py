@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import SecretStr
 
+from customer_analytics.addresses import showable, without_credentials
 from customer_analytics.resources.embedder import EmbedderError, refuse_blank
 from customer_analytics.resources.embedder.windows import average, cut
 
@@ -76,9 +77,9 @@ class OpenAIEmbedder:
             ) from error
         except openai.APIConnectionError as error:
             raise EmbedderError(
-                f"The embedding service at {self._client.base_url} cannot be reached: check the network and"
-                " OPENAI_BASE_URL"
-            ) from error
+                f"The embedding service at {without_credentials(str(self._client.base_url))} cannot be reached: check"
+                " the network and OPENAI_BASE_URL"
+            ) from showable(error, self._base_url)
         except openai.RateLimitError as error:
             raise EmbedderError(
                 f"The embedding service still refuses for too many requests or no quota (429) after"

@@ -14,9 +14,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from customer_analytics.addresses import without_credentials
 from customer_analytics.resources.vector_store import rows
 from customer_analytics.resources.vector_store.protocol import VectorStore, VectorStoreError
-from customer_analytics.sources.files import without_credentials
 from customer_analytics.tables import COLLECTIONS, Collection
 
 if TYPE_CHECKING:

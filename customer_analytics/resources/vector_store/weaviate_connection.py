@@ -9,6 +9,7 @@ from threading import Lock
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from customer_analytics.addresses import without_credentials
 from customer_analytics.resources.vector_store.protocol import VectorStoreError
 from customer_analytics.tables import Collection
 
@@ -21,8 +22,7 @@ class WeaviateConnection:
 
     def __init__(self, url: str, grpc_url: str | None, api_key: str | None) -> None:
         self._http = _address(url, "WEAVIATE_URL", {"http": 80, "https": 443})
-        # For people, and so without what may stand before an @.
-        self.url = f"{url.split('://')[0]}://{url.split('://', 1)[1].rsplit('@', 1)[-1]}"
+        self.url = without_credentials(url)
         secure = self._http[2]
         self._grpc = (
             _address(
