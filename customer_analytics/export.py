@@ -7,7 +7,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 from uuid import uuid4
 
-from customer_analytics.tables import BOOLEAN, DATE, FLOAT, INTEGER, TABLES, TEXT, TIMESTAMP, Table
+from customer_analytics.tables import (
+    BOOLEAN,
+    DATE,
+    FLOAT,
+    INTEGER,
+    STG_CUSTOMERS,
+    STG_REJECTED,
+    TABLES,
+    TEXT,
+    TIMESTAMP,
+    Table,
+)
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -53,7 +64,8 @@ def export_tables(
 ) -> dict[str, int]:
     """Write `<TABLE>.<format>` into `out` for each built table, or for `names`; rows written per table.
 
-    With `pseudonymise`, customers' names become the pseudonyms of the PRES_ tables, in whatever table they stand.
+    With `pseudonymise`, customers' names become the pseudonyms of the PRES_ tables, in whatever table they stand;
+    STG_REJECTED has customers' rows without `row_text`, and without what `reason` quotes of it.
     """
     present = {t.name: t for t in existing_tables(warehouse)}
     wanted = [n.upper() for n in names] or list(present)
@@ -76,6 +88,12 @@ def _selected(table: Table, pseudonymise: bool) -> str:
     hidden = {}
     if pseudonymise and {"customer_id", "first_name", "last_name"} <= set(table.column_names):
         hidden = {"first_name": "'Customer'", "last_name": 'TO_VARCHAR("CUSTOMER_ID")'}
+    elif pseudonymise and table is STG_REJECTED:
+        of_customers = f"TABLE_NAME = '{STG_CUSTOMERS.name}'"
+        hidden = {
+            "reason": f"IFF({of_customers}, REGEXP_REPLACE(REASON, '''.*''', '''...'''), REASON)",
+            "row_text": f"IFF({of_customers}, NULL, ROW_TEXT)",
+        }
     return ", ".join(
         f'{hidden[c.name]} AS "{c.name.upper()}"' if c.name in hidden else f'"{c.name.upper()}"' for c in table.columns
     )

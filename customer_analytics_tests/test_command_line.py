@@ -69,6 +69,25 @@ def test_export_hides_names_where_they_are_to_be_pseudonyms(customers, tmp_path)
     assert {(row["FIRST_NAME"], row["LAST_NAME"]) for row in rows} == {("Customer", str(i)) for i in range(len(NASTY))}
 
 
+def test_export_hides_names_in_rejected_rows_too(customers, tmp_path):
+    columns = '"SOURCE_FILE", "LINE", "TABLE_NAME", "REASON", "ROW_TEXT", "LOADED_AT"'
+    with customers.connect() as connection:
+        cursor = connection.cursor()
+        cursor.execute("CREATE TABLE STG_REJECTED (SOURCE_FILE VARCHAR, LINE NUMBER, TABLE_NAME VARCHAR, "
+                       "REASON VARCHAR, ROW_TEXT VARCHAR, LOADED_AT TIMESTAMP_NTZ)")  # fmt: skip
+        for table in ("STG_CUSTOMERS", "STG_ORDERS"):
+            row = (table, "customer_id 'O''Ana' is not a whole number", "O'Ana,1")
+            cursor.execute(
+                f"INSERT INTO STG_REJECTED ({columns}) SELECT 'f', 2, %s, %s, %s, '2026-01-01'::TIMESTAMP_NTZ", row
+            )
+        export.export_tables(customers, tmp_path, "csv", ["STG_REJECTED"], pseudonymise=True)
+        cursor.execute("DROP TABLE STG_REJECTED")
+    rows = {r["TABLE_NAME"]: r for r in csv.DictReader(io.StringIO((tmp_path / "STG_REJECTED.csv").read_text()))}
+    assert "Ana" not in str(rows["STG_CUSTOMERS"])
+    assert rows["STG_CUSTOMERS"]["REASON"] == "customer_id '...' is not a whole number"
+    assert rows["STG_ORDERS"]["ROW_TEXT"] == "O'Ana,1"
+
+
 def test_export_names_what_it_lacks_and_leaves_no_half_file(customers, tmp_path):
     with pytest.raises(export.ExportError, match="MRR is not built yet"):
         export.export_tables(customers, tmp_path, names=["mrr"])

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from customer_analytics import tables as T
+from customer_analytics.addresses import without_credentials
 from dashboard.connection import NothingBuilt, backends, read, run, table_versions, warm_up
 from dashboard.retrieval import Conditions, search
 
@@ -409,17 +410,29 @@ def health() -> pd.DataFrame:
 def rejected_reasons() -> pd.DataFrame:
     """Rejected rows per source file, table and reason, most first."""
     t = T.STG_REJECTED
-    return _read(
+    frame = _read(
         "select source_file, table_name, reason, count(*) as row_count, max(loaded_at) as loaded_at "
         f"from {t.name} group by 1, 2, 3 order by row_count desc, 1, 3 limit 200",
         t,
     )
+    return _without_names(frame)
 
 
 def rejected_rows(limit: int = 100) -> pd.DataFrame:
     """The latest rejected rows, literally."""
     t = T.STG_REJECTED
-    return _read(f"select * from {t.name} order by loaded_at desc, source_file, line limit {int(limit)}", t)
+    frame = _read(f"select * from {t.name} order by loaded_at desc, source_file, line limit {int(limit)}", t)
+    return _without_names(frame)
+
+
+def _without_names(rejected: pd.DataFrame) -> pd.DataFrame:
+    """With pseudonyms: customers' rejected rows without the row, and without what the reason quotes of it."""
+    if not settings().pseudonymise_customers:
+        return rejected
+    of_customers = rejected["table_name"] == T.STG_CUSTOMERS.name
+    quoted = rejected["reason"].str.replace(r"'.*'", "'…'", regex=True)
+    shown = rejected.assign(reason=rejected["reason"].mask(of_customers, quoted))
+    return shown.assign(row_text=shown["row_text"].mask(of_customers, None)) if "row_text" in shown else shown
 
 
 def backend_names() -> dict[str, str]:
@@ -427,7 +440,7 @@ def backend_names() -> dict[str, str]:
     s, source = settings(), backends()
     return {
         "Warehouse": f"Snowflake account {s.snowflake_account}" if s.snowflake_account else "local Snowflake",
-        "Vector store": f"Weaviate at {s.weaviate_url}" if s.weaviate_url else "LanceDB",
+        "Vector store": f"Weaviate at {without_credentials(s.weaviate_url)}" if s.weaviate_url else "LanceDB",
         "Embedder": s.embedding_model if s.embedder == "openai" else "all-MiniLM-L6-v2",
         "Transcriber": f"Whisper {s.whisper_model}" if s.transcriber == "whisper" else "pocketsphinx",
         "Answers": source["chat"].name,
