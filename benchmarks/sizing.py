@@ -1,6 +1,7 @@
 """The sizing on paper of docs/production.md, computed from measured rates: `python -m benchmarks.sizing` prints it.
 
-Put other rates in and run it again; `--write` puts the tables into the page. A test compares the page with it.
+New measurements go into MEASURED and STRUCTURED, prices and assumptions into RATES, and nothing else needs a change:
+`--write` puts the tables into the page. A test compares the page with it.
 """
 
 from __future__ import annotations
@@ -24,14 +25,45 @@ class Rate:
     """m: measured while this was built, on 2 cores; d: documented or listed by the vendor; a: assumed."""
 
 
+@dataclass(frozen=True)
+class Structured:
+    """Source files to the seven structured tables with all checks; 10 sessions a customer."""
+
+    work_seconds: float
+    process_seconds: float
+    peak_megabytes: float
+    plain_duckdb_seconds: float
+
+
+# --------------------------------------------------------------------------------------- measured, on 2 cores
+MEASURED = {
+    "texts embedded a second": 57.0,  # python -m benchmarks.feedback --only embedding (98 tokens each)
+    "seconds to transcribe a second of speech": 0.4,  # python -m benchmarks.feedback --only transcription (one core)
+    "Weaviate, objects first written a second": 12_638 / 17,  # python -m benchmarks.vector_stores --weaviate URL GRPC
+    "Weaviate, objects read with vectors a second": 12_638 / 1.4,  # the same
+}
+STRUCTURED = {  # python -m benchmarks.structured; by customers
+    10_000: Structured(9.0, 21.9, 605, 1.1),
+    100_000: Structured(22.4, 35.9, 953, 6.6),
+}
+# --------------------------------------------------------------------------------------------------------------
+
 CUSTOMERS, SESSIONS, COMMENTS, CALLS = 10_000_000, 1_000_000_000, 100_000_000, 1_000_000
 RATES = {
-    "embedding, MiniLM by onnxruntime, 2 cores, 98 tokens each": Rate(57, "texts/s", "m"),
-    "Weaviate, first upsert, one client": Rate(12_638 / 17, "objects of 384 floats/s", "m"),
-    "Weaviate, all objects read with vectors": Rate(12_638 / 1.4, "objects/s", "m"),
-    "transcription, pocketsphinx, one core": Rate(0.4, "s a second of speech", "m"),
-    "structured part, 10,000 customers, 100,000 sessions": Rate(30, "s", "m"),
-    "structured part, 100,000 customers, 1,000,000 sessions": Rate(91, "s", "m"),
+    "embedding, MiniLM by onnxruntime, 2 cores, 98 tokens each": Rate(
+        MEASURED["texts embedded a second"], "texts/s", "m"
+    ),
+    "Weaviate, first upsert, one client": Rate(
+        MEASURED["Weaviate, objects first written a second"], "objects of 384 floats/s", "m"
+    ),
+    "Weaviate, all objects read with vectors": Rate(
+        MEASURED["Weaviate, objects read with vectors a second"], "objects/s", "m"
+    ),
+    "transcription, pocketsphinx, one core": Rate(
+        MEASURED["seconds to transcribe a second of speech"], "s a second of speech", "m"
+    ),
+    "structured part, 10,000 customers, 100,000 sessions": Rate(STRUCTURED[10_000].work_seconds, "s", "m"),
+    "structured part, 100,000 customers, 1,000,000 sessions": Rate(STRUCTURED[100_000].work_seconds, "s", "m"),
     "OpenAI text-embedding-3-small": Rate(0.02, "dollars a million tokens", "d"),
     "Snowflake, warehouse MEDIUM": Rate(4, "credits an hour", "d"),
     "a credit": Rate(3, "dollars", "a"),
@@ -97,12 +129,12 @@ def derived() -> list[tuple[str, str, str]]:
         ),
         (
             "transcribe all calls",
-            f"{speech / HOUR:,.0f} hours x {rate('transcription')} = {heard / HOUR:,.0f} core-hours",
+            f"{speech / HOUR:,.0f} hours x {rate('transcription'):g} = {heard / HOUR:,.0f} core-hours",
             f"{span(heard / CORES)} on {CORES} cores, {heard / HOUR * rate('a core'):,.0f} dollars",
         ),
         (
             "all sessions as files through one machine",
-            f"({rate('structured part, 100,000'):.0f} - {rate('structured part, 10,000'):.0f}) s / 900,000 sessions "
+            f"({rate('structured part, 100,000'):g} - {rate('structured part, 10,000'):g}) s / 900,000 sessions "
             f"x {SESSIONS:,}",
             f"{span(per_session * SESSIONS)}: load them by Snowflake itself",
         ),
@@ -141,7 +173,7 @@ def derived() -> list[tuple[str, str, str]]:
 
 
 def tables() -> str:
-    """Both tables as Markdown."""
+    """The three tables as Markdown."""
     lines = ["| rate | | |", "|---|---|---|"]
     lines += [
         f"| {name} | {r.value:,.0f} {r.unit} | {r.source} |"
@@ -151,6 +183,19 @@ def tables() -> str:
     ]
     lines += ["", "| step | derivation | result |", "|---|---|---|"]
     lines += [f"| {step} | {how} | {result} |" for step, how, result in derived()]
+    lines += [
+        "",
+        "The rates of the structured part (files to the seven tables with all checks, on the local Snowflake; 10",
+        "sessions, 3 subscription periods, 2 orders a customer; `python -m benchmarks.structured`):",
+        "",
+        "| customers | run | whole process | peak memory | plain DuckDB |",
+        "|---|---|---|---|---|",
+    ]
+    lines += [
+        f"| {customers:,} | {s.work_seconds:g} s | {s.process_seconds:g} s | {s.peak_megabytes:,.0f} MB "
+        f"| {s.plain_duckdb_seconds:g} s |"
+        for customers, s in STRUCTURED.items()
+    ]
     return "\n".join(lines)
 
 
