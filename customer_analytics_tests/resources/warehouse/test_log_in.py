@@ -128,3 +128,32 @@ def test_the_browser_is_asked_for_by_its_own_request(account: Refusing, monkeypa
     assert account.asked[0][0].startswith("/session/authenticator-request")
     assert data["AUTHENTICATOR"] == "EXTERNALBROWSER"
     assert data["LOGIN_NAME"] == "ana"
+
+
+def test_a_programmatic_access_token_is_sent_as_a_token(account: Refusing, monkeypatch: pytest.MonkeyPatch) -> None:
+    given = {"SNOWFLAKE_AUTHENTICATOR": "programmatic_access_token", "SNOWFLAKE_TOKEN": "t0ken-t0ken"}
+    _, _, data = log_in(account, monkeypatch, **given)
+    assert (data["AUTHENTICATOR"], data["TOKEN"]) == ("PROGRAMMATIC_ACCESS_TOKEN", "t0ken-t0ken")
+    assert "PASSWORD" not in data
+
+
+def test_a_password_with_a_second_factor_is_sent_as_one(account: Refusing, monkeypatch: pytest.MonkeyPatch) -> None:
+    given = {"SNOWFLAKE_AUTHENTICATOR": "username_password_mfa", "SNOWFLAKE_PASSWORD": "hush-hush"}
+    _, _, data = log_in(account, monkeypatch, **given)
+    assert data["PASSWORD"] == "hush-hush"
+    assert "AUTHENTICATOR" not in data, "the second factor comes after Snowflake's own log-in"
+
+
+def test_okta_is_asked_for_by_its_own_request_and_the_password_is_not_snowflakes(
+    account: Refusing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = {"SNOWFLAKE_AUTHENTICATOR": "https://one.okta.com", "SNOWFLAKE_PASSWORD": "hush-hush"}
+    _, body, data = log_in(account, monkeypatch, **given)
+    assert account.asked[0][0].startswith("/session/authenticator-request")
+    assert data["AUTHENTICATOR"] == "https://one.okta.com"
+    assert "hush-hush" not in json.dumps(body)
+
+
+def test_the_default_authenticator_may_be_named(account: Refusing, monkeypatch: pytest.MonkeyPatch) -> None:
+    _, _, data = log_in(account, monkeypatch, SNOWFLAKE_AUTHENTICATOR="snowflake", SNOWFLAKE_PASSWORD="hush-hush")
+    assert data["PASSWORD"] == "hush-hush"
