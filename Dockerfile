@@ -5,17 +5,20 @@ ARG PYTHON_IMAGE=python:3.11.14-slim-bookworm
 FROM ${PYTHON_IMAGE} AS build
 ARG UV_VERSION=0.13.9
 ARG WHISPER=0
-ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 UV_NO_CACHE=1
+# Compiled here: the run stage cannot write beside the modules, and each start and health check would compile them anew.
+ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_ROOT_USER_ACTION=ignore UV_NO_CACHE=1 UV_COMPILE_BYTECODE=1
 WORKDIR /app
-RUN python -m venv /venv && /venv/bin/pip install --quiet "uv==${UV_VERSION}"
-COPY requirements.lock requirements-whisper.lock pyproject.toml README.md ./
-RUN /venv/bin/uv pip install --python /venv/bin/python --no-deps -r requirements.lock
+# uv stays in this stage: it brings the build backend of pyproject.toml, and the image needs neither.
+RUN python -m venv --without-pip /venv && pip install --quiet "uv==${UV_VERSION}"
+COPY requirements.lock requirements-whisper.lock ./
+RUN uv pip install --python /venv/bin/python --no-deps -r requirements.lock
 RUN if [ "${WHISPER}" = 1 ]; then \
-      /venv/bin/uv pip install --python /venv/bin/python --no-deps -r requirements-whisper.lock; \
+      uv pip install --python /venv/bin/python --no-deps -r requirements-whisper.lock; \
     fi
+COPY pyproject.toml README.md ./
 COPY customer_analytics customer_analytics
 COPY dashboard dashboard
-RUN /venv/bin/uv pip install --python /venv/bin/python --no-deps --no-build-isolation .
+RUN uv pip install --python /venv/bin/python --no-deps --no-build-isolation .
 
 FROM ${PYTHON_IMAGE} AS run
 # libgomp: LightGBM. tini is not needed: compose starts an init process.
@@ -28,8 +31,9 @@ COPY --from=build /venv /venv
 WORKDIR /app
 COPY dashboard dashboard
 COPY deploy deploy
-ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 \
+ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 HOME=/data \
     CUSTOMER_ANALYTICS_HOME=/data/home XDG_CACHE_HOME=/data/home/cache
-USER app
+# By number: Kubernetes' runAsNonRoot does not take a name for it.
+USER 10001:10001
 ENTRYPOINT ["python", "-m", "customer_analytics.service"]
 CMD ["customer-analytics", "doctor"]

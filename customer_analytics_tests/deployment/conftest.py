@@ -7,6 +7,7 @@ import os
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import psutil
 import pytest
@@ -17,6 +18,14 @@ from customer_analytics_tests.weaviate_server import binary
 CUSTOMERS, CALLS = 60, 2
 
 
+def open_to_other_users(folder: Path) -> None:
+    """Root's temporary folders are closed to others: let them through to this one."""
+    temporary = tempfile.gettempdir()
+    for parent in (folder, *folder.parents):
+        if os.geteuid() == 0 and str(parent).startswith(temporary) and str(parent) != temporary:
+            parent.chmod(parent.stat().st_mode | 0o011)
+
+
 @pytest.fixture(scope="session")
 def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
     """Every service of docker-compose.yml, started. Skips where PostgreSQL or Weaviate is not here."""
@@ -25,10 +34,7 @@ def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]
     binary()
     postgres_program("initdb")
     folder = tmp_path_factory.mktemp("deployment")
-    temporary = tempfile.gettempdir()
-    for parent in folder.parents:  # PostgreSQL runs as a user of its own, and must reach its folder
-        if os.geteuid() == 0 and str(parent).startswith(temporary) and str(parent) != temporary:
-            parent.chmod(parent.stat().st_mode | 0o011)
+    open_to_other_users(folder)  # PostgreSQL runs as a user of its own, and must reach its folder
     running = Deployment(folder)
     generate(running.sources, CUSTOMERS, 7, DEFAULT_END)
     for recording in sorted((running.sources / "customer_calls").iterdir())[CALLS:]:

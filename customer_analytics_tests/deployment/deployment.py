@@ -203,14 +203,16 @@ class Deployment:
 
     def is_healthy(self, name: str) -> bool:
         """Whether the health check of the compose file, run as it stands there, is content."""
-        kind, *check = [self.here(part) for part in self.services[name]["healthcheck"]["test"]]
-        check = [sys.executable if part == "python" else part for part in check]
+        kind, *command = [self.here(part) for part in self.services[name]["healthcheck"]["test"]]
+        assert kind == "CMD"
+        command = [sys.executable if part == "python" else part for part in command]
+        environment = self.environment(name)
         if name == "postgres":
-            check = [f"{postgres_program('pg_isready')} --host 127.0.0.1 --port {self.ports['postgres']}"]
-        if check[0] == "wget" and not shutil.which("wget"):
+            command[0] = postgres_program(command[0])
+            environment["PGPORT"] = str(self.ports["postgres"])
+        if command[0] == "wget" and not shutil.which("wget"):
             return self.get("weaviate", "/v1/.well-known/ready")
-        command = ["sh", "-c", *check] if kind == "CMD-SHELL" else check
-        ended = subprocess.run(command, env=self.environment(name), cwd=self.folder, capture_output=True, timeout=60)
+        ended = subprocess.run(command, env=environment, cwd=self.folder, capture_output=True, timeout=60)
         with (self.folder / "logs" / f"{name}-health").open("ab") as log:
             log.write(ended.stdout + ended.stderr)
         return ended.returncode == 0

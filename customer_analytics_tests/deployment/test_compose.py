@@ -164,7 +164,8 @@ def test_the_image_is_pinned_in_stages_and_not_roots() -> None:
     text = (ROOT / "Dockerfile").read_text()
     assert re.search(r"^ARG PYTHON_IMAGE=python:\d+\.\d+\.\d+-", text, re.M)
     assert text.count("\nFROM ") == 2
-    assert re.findall(r"^USER (\w+)", text, re.M)[-1] == "app"
+    assert re.findall(r"^USER (\S+)", text, re.M)[-1] == "10001:10001", "a number, for Kubernetes' runAsNonRoot"
+    assert "UV_COMPILE_BYTECODE=1" in text, "else each health check compiles every module anew"
     assert "ARG WHISPER=0" in text
     for copied in re.findall(r"^COPY (?!--from)(.+) \S+$", text, re.M):
         for path in copied.split():
