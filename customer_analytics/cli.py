@@ -160,8 +160,11 @@ def sql(
 def doctor() -> None:
     """Check every setting and backend, one line each, with the remedy. Secrets are never shown."""
     settings = load_settings()
+    import logging
+
     from customer_analytics.doctor import backend_lines, setting_lines
 
+    logging.disable(logging.WARNING)  # what clients say of their attempts, in between the lines
     ill = 0
     for finding in setting_lines(settings):
         typer.echo(f"  {finding.name:<36}{finding.detail}")

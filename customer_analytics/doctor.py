@@ -110,8 +110,12 @@ def _warehouse(warehouse: Any) -> str:
 def _storage(settings: Settings) -> str:
     from customer_analytics.dagster_home import instance
 
-    with instance(settings) as storage:
-        return f"{'PostgreSQL' if settings.dagster_postgres_url else 'SQLite'}, {storage.get_runs_count()} runs"
+    try:
+        with instance(settings) as storage:
+            return f"{'PostgreSQL' if settings.dagster_postgres_url else 'SQLite'}, {storage.get_runs_count()} runs"
+    except Exception as error:
+        # "Too many retries" says nothing; the reason stands in the first line of what it was raised from.
+        raise ConnectionError(str(error.__cause__ or error).partition("\n")[0]) from error
 
 
 def _embedder(embedder: Any) -> str:

@@ -10,6 +10,7 @@ import datetime as dt
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -27,12 +28,26 @@ _LOG_INS: dict[str, tuple[str, ...]] = {
 """SNOWFLAKE_AUTHENTICATOR -> the other settings that it needs."""
 
 
+def _is_postgres_url(text: str) -> bool:
+    """Whether it is one that is read as it was meant: else a part of the password counts as the host, and is shown."""
+    try:
+        url = urlsplit(text)
+        host = url.hostname or "host=" in url.query  # a socket
+        return bool(
+            url.scheme in ("postgres", "postgresql", "postgresql+psycopg2") and host and url.port != 0
+            and url.netloc.count("@") <= 1 and "@" not in url.path + url.fragment and not url.fragment
+        )  # fmt: skip
+    except ValueError:  # a port that is no number
+        return False
+
+
 class Settings(BaseSettings):
     """The settings of one process. A wrong or half-given one raises `pydantic.ValidationError` that names it."""
 
     model_config = SettingsConfigDict(
-        env_file=".env", env_file_encoding="utf-8", extra="ignore", env_ignore_empty=True, frozen=True
-    )
+        env_file=".env", env_file_encoding="utf-8", extra="ignore", env_ignore_empty=True, frozen=True,
+        hide_input_in_errors=True,  # Dagster shows the whole error where the code location does not load
+    )  # fmt: skip
 
     # Where things are
     customer_analytics_home: Path = Field(
@@ -144,6 +159,11 @@ class Settings(BaseSettings):
         self._check_snowflake()
         if (self.weaviate_api_key or self.weaviate_grpc_url) and not self.weaviate_url:
             raise ValueError("WEAVIATE_API_KEY or WEAVIATE_GRPC_URL is set but WEAVIATE_URL is not: set it, or neither")
+        if self.dagster_postgres_url and not _is_postgres_url(self.dagster_postgres_url.get_secret_value()):
+            raise ValueError(
+                "DAGSTER_POSTGRES_URL must be like postgresql://user:password@host:5432/database, with @ / ? # of the "
+                "password written as %40 %2F %3F %23"
+            )
         if self.embedder == "openai" and not (self.openai_api_key or self.openai_base_url):
             raise ValueError("EMBEDDER=openai needs OPENAI_API_KEY (or OPENAI_BASE_URL for a server of your own)")
         return self

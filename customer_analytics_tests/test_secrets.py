@@ -80,6 +80,30 @@ def test_a_run_that_cannot_reach_its_storage_names_the_host_and_not_the_password
     assert "5ecret" not in shown
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://d:pa@ss-5ecret@h:1/x", "postgresql://d:pa/ss-5ecret@h:1/x", "postgresql://d:pa#ss-5ecret@h/x",
+        "postgresql://d:pa?ss-5ecret@h/x", "postgresql://d:pass-5ecret@h:port/x", "pass-5ecret",
+        "mysql://d:pass-5ecret@h/x",
+    ],
+)  # fmt: skip
+def test_a_url_of_postgresql_that_would_be_read_wrongly_is_refused(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else a part of the password counts as the host, and shows in errors."""
+    monkeypatch.setenv("DAGSTER_POSTGRES_URL", url)
+    with pytest.raises(ValidationError, match="DAGSTER_POSTGRES_URL must be like") as refused:
+        Settings()
+    assert "5ecret" not in "".join(traceback.format_exception(refused.value))
+
+
+@pytest.mark.parametrize(
+    "url", ["postgresql://d:p%40s@h:1/x", "postgres://d@h/x", "postgresql:///x?host=/run/pg", "postgresql://[::1]:5/x"]
+)
+def test_other_urls_of_postgresql_are_taken(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DAGSTER_POSTGRES_URL", url)
+    assert Settings().dagster_postgres_url
+
+
 @pytest.mark.parametrize("name", SECRET_SETTINGS)
 def test_a_wrong_setting_beside_it_does_not_show_it(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for variable, value in marked(name).items():
@@ -92,6 +116,17 @@ def test_a_wrong_setting_beside_it_does_not_show_it(name: str, monkeypatch: pyte
         said = "".join(p["msg"] for p in error.errors(include_input=False)) + "".join(traceback.format_exception(error))
     assert "as_of" in said.lower()
     assert "5ecret" not in said
+
+
+@pytest.mark.parametrize("name", SECRET_SETTINGS)
+def test_settings_that_do_not_go_together_do_not_show_it(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The whole error, as Dagster shows it where the code location does not load."""
+    for variable, value in marked(name).items():
+        monkeypatch.setenv(variable, value)
+    monkeypatch.setenv("SNOWFLAKE_USER", "somebody")  # and no account
+    with pytest.raises(ValidationError) as refused:
+        Settings()
+    assert "5ecret" not in "".join(traceback.format_exception(refused.value))
 
 
 @pytest.mark.parametrize("name", SECRET_SETTINGS)
