@@ -23,6 +23,14 @@ _NODES = {node for group in FORMS["constructs"].values() for node in group["node
 _FUNCTIONS = set(FORMS["functions"]) | set(FORMS["sent_by_snowflakes_own_libraries"])
 _NO_FUNCTION = set(FORMS["before_a_parenthesis_but_no_function"])
 _NAME = re.compile(r"[A-Za-z_][\w$]*")
+_IDENTIFIER = r'(?:"(?:[^"]|"")+"|[A-Za-z_][\w$]*)'
+_PLACEHOLDERS = {
+    "{NAME}": rf"{_IDENTIFIER}(?:\.{_IDENTIFIER}){{0,2}}",
+    "{TEXT}": r"(?:'(?:[^'\\]|''|\\.)*'|\$\$(?:(?!\$\$).)*\$\$)",
+    "{IN_TEXT}": r"(?:[^'\\]|''|\\.)*",
+    "{TYPE}": r"\w+(?:\([\d, ]+\))?",
+}
+"""What stands for what in the forms that sqlglot need not parse."""
 
 
 def problems(sql: str) -> list[str]:
@@ -47,9 +55,18 @@ def problems(sql: str) -> list[str]:
 
 
 def form_of(sql: str) -> dict[str, Any] | None:
-    """The first form of the list that the statement begins like."""
+    """The first form of the list that the statement has: what is parsed begins like it, any other is it as a whole."""
     text = _plain(sql)
-    return next((f for f in FORMS["statements"] if re.match(f["starts"], text, re.I)), None)
+    return next((f for f in FORMS["statements"] if _has_form(text, f)), None)
+
+
+def _has_form(text: str, form: dict[str, Any]) -> bool:
+    if form.get("parsed"):
+        return re.match(form["starts"], text, re.I) is not None
+    pattern = form["whole"]
+    for placeholder, meaning in _PLACEHOLDERS.items():
+        pattern = pattern.replace(placeholder, meaning)
+    return re.fullmatch(pattern, text, re.I | re.S) is not None
 
 
 def functions(sql: str) -> Iterator[str]:

@@ -16,7 +16,11 @@ from customer_analytics_tests.statements import forms
         "SELECT * FROM T QUALIFY ROW_NUMBER() OVER (PARTITION BY A ORDER BY B) = 1",
         'CREATE OR REPLACE TABLE "T" ("A" DATE) COPY GRANTS AS SELECT CAST("X" AS DATE) FROM (SELECT 1 AS "X")',
         "PUT 'file:///tmp/x' '@S' overwrite = True",
-        "alter session set query_tag = 'x'",
+        "alter session set query_tag = 'it''s'",
+        "ALTER MODEL D.S.M MODIFY VERSION V1 SET COMMENT=$$it's$$",
+        'COPY INTO "D"."S"."T" ("A", "B") FROM (SELECT $1:C0::VARCHAR, $1:C1::NUMBER(28,9) FROM @"D"."S"."ST") '
+        "FILE_FORMAT = (TYPE = PARQUET COMPRESSION = SNAPPY USE_LOGICAL_TYPE = TRUE BINARY_AS_TEXT = FALSE) "
+        "ON_ERROR = ABORT_STATEMENT",
     ],
 )
 def test_documented_statements_pass(sql: str) -> None:
@@ -32,6 +36,10 @@ def test_documented_statements_pass(sql: str) -> None:
         ("SELECT * FROM T USING SAMPLE 3", "sqlglot|construct"),
         ("CREATE OR REPLACE MACRO m(a) AS a", "no documented form"),
         ("ATTACH 'x.db'", "no documented form"),
+        ("CREATE STAGE S URL = 's3://somewhere'", "no documented form"),
+        ("ALTER SESSION SET QUERY_TAG = 'x' TIMEZONE = 'UTC'", "no documented form"),
+        ("SHOW TABLES IN CATALOG MAIN", "no documented form"),
+        ("DROP TABLE A, B", "no documented form"),
         ("SELECT [x FOR x IN [1, 2]]", "construct|sqlglot"),
     ],
 )
