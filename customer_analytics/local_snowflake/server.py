@@ -7,6 +7,7 @@ import importlib.abc
 import json
 import logging
 import os
+import signal
 import socket
 import sys
 import threading
@@ -73,6 +74,9 @@ def serve(folder: Path, idle_seconds: float, statement_log: Path | None = None) 
     lifecycle.write_state(folder, lifecycle.ServerState(os.getpid(), port, token))
     log.info("serving %s on port %s", folder, port)
     threading.Thread(target=_watch, args=(server, sessions, engine, idle_seconds), daemon=True).start()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        # uvicorn ends gracefully, and then sends itself the signal again: what is left to do must still be done.
+        signal.signal(number, lambda *_: None)
     try:
         server.run(sockets=[listener])
     finally:

@@ -75,6 +75,8 @@ class SnowparkIOManager(dg.IOManager):
         """`sessions` gives the Snowpark session, or is the connection arguments themselves."""
         self._sessions = ConnectionArguments(sessions) if isinstance(sessions, Mapping) else sessions
         self._database, self._schema, self._default = database, schema, default_load_type
+        self._schemas: set[str] = set()
+        """Schemas that were there when a table was written: each is looked up once."""
 
     def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
         _check_type(context, obj)
@@ -85,7 +87,9 @@ class SnowparkIOManager(dg.IOManager):
         # A lazy frame runs on the session that made it: its temporary objects live there.
         session = obj.session if is_snowpark(obj) else self._sessions.session()
         with _tagged(session, context), session.query_history() as history:
-            _ensure_schema(session, table)
+            if table.schema_sql not in self._schemas:
+                _ensure_schema(session, table)
+                self._schemas.add(table.schema_sql)
             with source_of(session, obj, table, declared, staged=predicate is not None) as source:
                 if predicate is None:
                     rows, columns = replace_table(session, table, source, declared)
@@ -99,10 +103,13 @@ class SnowparkIOManager(dg.IOManager):
         table = self._table(context, metadata, upstream)
         wanted = context.dagster_type.typing_type if context.dagster_type else Any
         session = self._sessions.session()
+        columns = (context.definition_metadata or {}).get("columns")
+        frame = lazy_table(session, table, columns, partition_predicate(context, metadata))
+        as_type = _load_type(wanted, self._default)
+        if isinstance(frame, as_type):
+            return frame  # lazy: nothing is asked of Snowflake now
         with _tagged(session, context):
-            columns = (context.definition_metadata or {}).get("columns")
-            frame = lazy_table(session, table, columns, partition_predicate(context, metadata))
-            return load(frame, _load_type(wanted, self._default))
+            return load(frame, as_type)
 
     def _table(
         self, context: dg.InputContext | dg.OutputContext, metadata: Mapping[str, Any], upstream: Any = None
@@ -214,12 +221,16 @@ _LOADABLE = ("pandas.core.frame.DataFrame", "pandas.DataFrame", "pyarrow.lib.Tab
 def _tagged(session: Session, context: dg.InputContext | dg.OutputContext) -> Iterator[None]:
     """Snowflake's query history shows which run and asset a statement was for."""
     before = session.query_tag
-    tag: dict[str, str] = {**_parts(before), "asset": _label(context).removeprefix("asset ")}
+    parts = _parts(before)
+    tag: dict[str, str] = {**parts, "asset": _label(context).removeprefix("asset ")}
     output = context if isinstance(context, dg.OutputContext) else None
     if output is not None and output.has_partition_key:
         tag["partition"] = output.partition_key
     if run_id := _run_id(context):
         tag["dagster_run_id"] = run_id
+    if tag == parts:  # the session says so already
+        yield
+        return
     session.query_tag = json.dumps(tag)[:2000]
     try:
         yield

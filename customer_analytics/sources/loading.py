@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from customer_analytics.settings import Settings
 from customer_analytics.sources import SourceError, files, staging
-from customer_analytics.sources.rejected import count_rejected, ensure_rejected_table, replace_rejected
+from customer_analytics.sources.rejected import count_rejected, replace_rejected
 from customer_analytics.tables import DATE, INTEGER, MONEY, STG_REJECTED, TIMESTAMP, Table, source_name
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def load_source(
     `work` is a folder for it alone; it is gone when the rows have been read.
     """
     try:
-        ensure_rejected_table(session)
+        rejected = count_rejected(session, table.name)
         held = held_rows(session, table)
         source = files.find(settings.sources, source_name(table))
         if source is None:
@@ -59,13 +59,11 @@ def load_source(
         fetched = files.fetch(source, work)
         version = staging.data_version(fetched)
         metadata = {"source": source.shown, "source_bytes": fetched.size, "source_sha256": fetched.fingerprint}
-        if last and held is not None:
-            rejected = count_rejected(session, table.name)
-            if (version, held, rejected) == (last.data_version, last.rows, last.rejected):
-                files.discard(fetched)
-                shutil.rmtree(work, ignore_errors=True)
-                metadata |= {"dagster/row_count": held, "rejected_rows": rejected, "reloaded": False}
-                return Loaded(None, version, metadata)
+        if last and held is not None and (version, held, rejected) == (last.data_version, last.rows, last.rejected):
+            files.discard(fetched)
+            shutil.rmtree(work, ignore_errors=True)
+            metadata |= {"dagster/row_count": held, "rejected_rows": rejected, "reloaded": False}
+            return Loaded(None, version, metadata)
         staged = staging.stage(fetched, table, work)
     except BaseException:
         shutil.rmtree(work, ignore_errors=True)

@@ -16,27 +16,6 @@ if TYPE_CHECKING:
     from snowflake.snowpark import Session
 
 
-def ensure_rejected_table(session: Session) -> None:
-    """Make STG_REJECTED where it is missing, so that checks can count in it."""
-    columns = ", ".join(
-        f'"{c.name.upper()}" {c.type}' + ("" if c.nullable else " NOT NULL") for c in STG_REJECTED.columns
-    )
-    from snowflake.connector.errors import DatabaseError
-    from snowflake.snowpark.exceptions import SnowparkSQLException
-
-    for last_try in (False, True):
-        try:
-            session.sql(f"SELECT 1 FROM {STG_REJECTED.name} LIMIT 0").collect()
-            return
-        except SnowparkSQLException as error:
-            if last_try or "does not exist" not in str(error):
-                raise
-        try:
-            session.sql(f"CREATE TABLE IF NOT EXISTS {STG_REJECTED.name} ({columns})").collect()
-        except (SnowparkSQLException, DatabaseError):
-            continue  # another source made it at this moment
-
-
 def replace_rejected(session: Session, table_name: str, rejected: pa.Table | pa.RecordBatchReader) -> None:
     """Replace the rows of `table_name` in STG_REJECTED by `rejected` (its columns, in order), in one transaction.
 
@@ -45,10 +24,10 @@ def replace_rejected(session: Session, table_name: str, rejected: pa.Table | pa.
     """
     import pyarrow as pa
 
-    ensure_rejected_table(session)
+    before = count_rejected(session, table_name)
     reader = rejected.to_reader() if isinstance(rejected, pa.Table) else rejected
     first = next((batch for batch in reader if batch.num_rows), None)
-    if first is None and count_rejected(session, table_name) == 0:
+    if first is None and not before:
         return
     names = ", ".join(f'"{c.name.upper()}"' for c in STG_REJECTED.columns)
     staged = None
@@ -85,7 +64,23 @@ def _staged(session: Session, rejected: pa.RecordBatchReader) -> str:
 
 
 def count_rejected(session: Session, table_name: str) -> int:
-    row: Any = session.sql(
-        f"SELECT COUNT(*) FROM {STG_REJECTED.name} WHERE TABLE_NAME = ?", params=[table_name]
-    ).collect()[0]
-    return int(row[0])
+    """How many rows or recordings of `table_name` are rejected. STG_REJECTED is made where it is missing."""
+    from snowflake.connector.errors import DatabaseError
+    from snowflake.snowpark.exceptions import SnowparkSQLException
+
+    count = f"SELECT COUNT(*) FROM {STG_REJECTED.name} WHERE TABLE_NAME = ?"
+    columns = ", ".join(
+        f'"{c.name.upper()}" {c.type}' + ("" if c.nullable else " NOT NULL") for c in STG_REJECTED.columns
+    )
+    for last_try in (False, True):
+        try:
+            row: Any = session.sql(count, params=[table_name]).collect()[0]
+            return int(row[0])
+        except SnowparkSQLException as error:
+            if last_try or "does not exist" not in str(error):
+                raise
+        try:
+            session.sql(f"CREATE TABLE IF NOT EXISTS {STG_REJECTED.name} ({columns})").collect()
+        except (SnowparkSQLException, DatabaseError):
+            continue  # another source made it at this moment
+    raise AssertionError("the second try returns or raises")

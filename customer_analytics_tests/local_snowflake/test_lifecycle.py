@@ -84,6 +84,16 @@ def test_it_stops_when_nobody_has_been_connected(tmp_path: Path) -> None:
     assert lifecycle.read_state(folder) is None
 
 
+def test_stopped_it_folds_its_logs_into_the_database_files(own_warehouse: LocalWarehouse) -> None:
+    with own_warehouse.connect() as connection:
+        connection.cursor().execute("create table kept as select 1 as a")
+    assert list(own_warehouse.folder.glob("*.wal"))
+    assert lifecycle.stop(own_warehouse.folder)
+    assert not list(own_warehouse.folder.glob("*.wal"))
+    assert lifecycle.read_state(own_warehouse.folder) is None
+    assert own_warehouse.session().sql("select a from kept").collect()[0][0] == 1
+
+
 def test_without_the_token_nobody_gets_in(own_warehouse: LocalWarehouse) -> None:
     args = {**own_warehouse.portable_args(), "password": "wrong", "login_timeout": 5}
     with pytest.raises(snowflake.connector.errors.DatabaseError, match="Incorrect username or password"):
