@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
 from threading import Lock
@@ -17,9 +18,9 @@ from customer_analytics.resources.embedder.windows import average, cut
 if TYPE_CHECKING:
     import numpy as np
 
-BATCH_TOKENS = 1024
-"""Tokens in one batch, padding included: what lies between two layers then stays in the processor's
-cache. Measured: 1,024 is 6 % faster than 2,048 and 17 % faster than 4,096."""
+BATCH_TOKENS = 256
+"""Tokens in one batch: what lies between two layers then stays in the processor's own cache. Measured:
+128 to 512 take the same time within 2 %, 1,024 takes 4 % more."""
 
 
 class MiniLMEmbedder:
@@ -50,28 +51,23 @@ class MiniLMEmbedder:
             owners += [owner] * len(parts)
         lengths = np.array([len(w) + 2 for w in windows])
         vectors = np.empty((len(windows), self.dimension), np.float32)
+        batches = list(_batches(lengths))
+        first, last = (tokenizer.token_to_id(t) for t in ("[CLS]", "[SEP]"))
+
+        def run(batch: list[int]) -> np.ndarray:
+            ids = np.array([[first, *windows[i], last] for i in batch], np.int64)
+            return session.run(None, {"input_ids": ids})[0]
+
         done = 0
-        for batch in _batches(lengths):
-            vectors[batch] = session.run(None, self._feed([windows[i] for i in batch]))[0]
-            done += len(batch)
-            if progress:
-                progress(done * len(texts) // len(windows))
+        # A thread for each core, each with a batch of its own: faster than all cores on one batch, where
+        # they wait for each other after every operator.
+        with ThreadPoolExecutor(cores.usable()) as pool:
+            for batch, found in zip(batches, pool.map(run, batches), strict=True):
+                vectors[batch] = found
+                done += len(batch)
+                if progress:
+                    progress(done * len(texts) // len(windows))
         return average(vectors, np.array(owners), lengths, len(texts))
-
-    def _feed(self, windows: list[Sequence[int]]) -> dict[str, np.ndarray]:
-        """The batch as the graph's two inputs: [CLS] window [SEP], padded to the longest."""
-        import numpy as np
-
-        first, last = (self._tokenizer.token_to_id(t) for t in ("[CLS]", "[SEP]"))
-        longest = max(map(len, windows)) + 2
-        ids = np.zeros((len(windows), longest), np.int64)
-        mask = np.zeros((len(windows), longest), np.int32)
-        for row, window in enumerate(windows):
-            ids[row, 0] = first
-            ids[row, 1 : len(window) + 1] = window
-            ids[row, len(window) + 1] = last
-            mask[row, : len(window) + 2] = 1
-        return {"input_ids": ids, "attention_mask": mask}
 
     @cached_property
     def _folder(self) -> Path:
@@ -97,7 +93,7 @@ class MiniLMEmbedder:
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = cores.usable()
+        options.intra_op_num_threads = 1
         path = onnx_file(self._folder, self._cache)
         try:
             return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
@@ -108,14 +104,10 @@ class MiniLMEmbedder:
 
 
 def _batches(lengths: np.ndarray) -> Iterator[list[int]]:
-    """Indices in batches of similar length, longest first: the largest allocation is then made once, at the start."""
+    """Indices in batches of one length each, longest first, so that the cores end at about the same time."""
     import numpy as np
 
-    batch: list[int] = []
-    for i in np.argsort(-lengths, kind="stable").tolist():
-        if batch and (len(batch) + 1) * lengths[batch[0]] > BATCH_TOKENS:
-            yield batch
-            batch = []
-        batch.append(i)
-    if batch:
-        yield batch
+    for length in np.unique(lengths)[::-1].tolist():
+        same = np.flatnonzero(lengths == length).tolist()
+        size = max(1, BATCH_TOKENS // length)
+        yield from (same[i : i + size] for i in range(0, len(same), size))
