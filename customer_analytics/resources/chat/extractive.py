@@ -17,8 +17,8 @@ _STOP = frozenset(
     re.findall(
         r"\w+",
         "a about an and any are as at be been but by can could customer customers did do does for from had has have "
-        "how i in is it its me most my of on one or our people say so tell that the their them there they this to us "
-        "was we were what when where which who why will with would you your",
+        "how i in is it its me most much my of often on one or our people say so tell that the their them there "
+        "they this to us was we were what when where which who why will with would you your",
     )
 )
 
@@ -52,7 +52,10 @@ class ExtractiveChat:
 
 
 def best_sentences(question: str, passages: Sequence[Passage]) -> list[tuple[int, str]]:
-    """For each passage its number and the sentence that shares most (rare) words with the question."""
+    """For each passage its number and the sentence that shares most (rare) words with the question.
+
+    Passages that share none, found by meaning alone, are left out where others do.
+    """
     split = [sentences(p.text) for p in passages]
     frequency = Counter(stem for ss in split for s in ss for stem in set(_stems(s)))
     total = sum(len(ss) for ss in split) or 1
@@ -63,7 +66,8 @@ def best_sentences(question: str, passages: Sequence[Passage]) -> list[tuple[int
         gain = sum(math.log1p(total / frequency[stem]) for stem in found)
         return gain / (1 + 0.01 * max(0, len(sentence) - 200))  # of two that match, the shorter one
 
-    return [(n, max(ss, key=score)) for n, ss in enumerate(split, 1) if ss]
+    best = [(n, max(ss, key=score)) for n, ss in enumerate(split, 1) if ss]
+    return [(n, s) for n, s in best if score(s) > 0] or best
 
 
 def _stems(text: str) -> list[str]:

@@ -55,6 +55,14 @@ def test_the_best_sentence_is_quoted_literally_with_its_number() -> None:
     assert answer.count("[1]") == 1  # the one in the second passage is no citation
 
 
+def test_what_has_nothing_of_the_question_is_not_quoted_where_others_have() -> None:
+    chat, passages = ExtractiveChat(), [passage("Compared three shops."), passage("The wheel breaks.", 2)]
+    answer = "".join(chat.answer("What breaks most often?", passages))
+    assert "wheel breaks" in answer
+    assert "shops" not in answer
+    assert "shops" in "".join(chat.answer("Which animals?", passages))  # the nearest in meaning, where nothing matches
+
+
 def test_without_passages_it_says_so() -> None:
     assert "No comment or call" in "".join(ExtractiveChat().answer("What?", []))
 
