@@ -53,10 +53,11 @@ def answer(question: str) -> None:
         for p in found
     ]
     history = [Turn(t["role"], t["text"]) for t in turns]
-    turns.append({"role": "user", "text": question})
-    number = len(turns)
-    show_turn(number - 1, turns[-1])
+    # Both are kept from the start: who asks on while an answer comes still has what came of it.
     turn = {"role": "assistant", "text": "", "passages": found, "searched": searched}
+    turns += [{"role": "user", "text": question}, turn]
+    number = len(turns) - 1
+    show_turn(number - 1, turns[-2])
     with st.chat_message("assistant", avatar=":material/toys:"):
         place = st.empty()
         try:
@@ -64,15 +65,16 @@ def answer(question: str) -> None:
                 turn["text"] += piece
                 place.html(answer_html(turn["text"], len(found), f"source-{number}"))
         except ChatError as error:
-            turns.pop()
+            del turns[-2:]
             st.error(str(error), icon=":material/cloud_off:")
             return
         show_sources(number, turn)
-    turns.append(turn)
 
 
 with page("Ask", "A question about what customers said, answered from their own words."):
     turns = st.session_state.setdefault("turns", [])
+    if turns and not turns[-1]["text"]:
+        del turns[-2:]  # interrupted before the first word
     name = queries.chat().name
     with st.container(horizontal=True, vertical_alignment="center"):
         if name == "extractive":
