@@ -7,6 +7,7 @@ from typing import Any
 from customer_analytics.resources.warehouse.query_tags import current_tag
 from customer_analytics.resources.warehouse.sessions import SessionPerThread
 from customer_analytics.settings import Settings
+from customer_analytics.snowpark_io.names import PLAIN, quoted, stored_name
 
 
 class SnowflakeWarehouse(SessionPerThread):
@@ -25,10 +26,10 @@ class SnowflakeWarehouse(SessionPerThread):
         args: dict[str, Any] = {
             "account": s.snowflake_account,
             "user": s.snowflake_user,
-            "role": s.snowflake_role,
-            "warehouse": s.snowflake_warehouse,
-            "database": s.snowflake_database,
-            "schema": s.snowflake_schema,
+            "role": _as_identifier(s.snowflake_role),
+            "warehouse": _as_identifier(s.snowflake_warehouse),
+            "database": _as_identifier(s.snowflake_database),
+            "schema": _as_identifier(s.snowflake_schema),
             "authenticator": s.snowflake_authenticator,
             "session_parameters": parameters,
             "client_session_keep_alive": True,
@@ -44,3 +45,8 @@ class SnowflakeWarehouse(SessionPerThread):
             if s.snowflake_private_key_passphrase:
                 args["private_key_file_pwd"] = s.snowflake_private_key_passphrase.get_secret_value()
         return {name: value for name, value in args.items() if value is not None}
+
+
+def _as_identifier(name: str | None) -> str | None:
+    """As in SQL, where a name with a space or a dash stands in quotes; `snowflake setup` makes it so."""
+    return name if name is None or PLAIN.fullmatch(name) else quoted(stored_name(name))

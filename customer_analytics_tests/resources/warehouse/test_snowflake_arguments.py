@@ -67,6 +67,12 @@ def test_query_tag_statement_timeout_and_warehouse(monkeypatch: pytest.MonkeyPat
     assert (args["warehouse"], args["role"], args["database"]) == ("WH", "R", "CUSTOMER_ANALYTICS")
 
 
+def test_names_are_identifiers_as_setup_makes_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    given = {"SNOWFLAKE_ROLE": "Data-Eng", "SNOWFLAKE_DATABASE": '"my db"', "SNOWFLAKE_WAREHOUSE": "wh"}
+    args = arguments(monkeypatch, SNOWFLAKE_PASSWORD="hush", **given)
+    assert (args["role"], args["database"], args["warehouse"]) == ('"Data-Eng"', '"my db"', "wh")
+
+
 @pytest.mark.parametrize(
     ("environment", "says"),
     [
