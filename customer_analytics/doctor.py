@@ -37,9 +37,7 @@ def setting_lines(settings: Settings) -> Iterator[Finding]:
 def backend_lines(settings: Settings) -> Iterator[Finding]:
     """Every backend, tried out. Nothing raises: what fails becomes a line with its remedy."""
     # Each is made inside of its own look: one that cannot even be made is a finding like any other.
-    from customer_analytics.resources.chat import chat_from
     from customer_analytics.resources.embedder import embedder_from
-    from customer_analytics.resources.transcriber import transcriber_from
     from customer_analytics.resources.vector_store import vector_store_from
     from customer_analytics.resources.warehouse import warehouse_from
 
@@ -60,10 +58,10 @@ def backend_lines(settings: Settings) -> Iterator[Finding]:
     yield _try("embedder", lambda: _embedder(embedder_from(settings)), "check EMBEDDER, and OPENAI_API_KEY with openai")
     yield _try(
         "transcriber",
-        lambda: transcriber_from(settings).name,
+        lambda: _transcriber(settings),
         "check TRANSCRIBER; TRANSCRIBER=whisper needs the extra: make whisper",
     )
-    yield _try("chat", lambda: chat_from(settings).name, "check OPENAI_API_KEY and CHAT_MODEL")
+    yield _try("chat", lambda: _chat(settings), "check OPENAI_API_KEY, OPENAI_BASE_URL and CHAT_MODEL")
 
 
 def _try(name: str, look: Callable[[], str], remedy: str) -> Finding:
@@ -120,6 +118,32 @@ def _storage(settings: Settings) -> str:
 
 def _embedder(embedder: Any) -> str:
     return f"{embedder.model}, {embedder.embed(['hello']).shape[1]} dimensions"
+
+
+def _transcriber(settings: Settings) -> str:
+    from importlib.util import find_spec
+
+    from customer_analytics.resources.transcriber import transcriber_from
+
+    if settings.transcriber == "whisper" and find_spec("whisper") is None:
+        raise ImportError("the package openai-whisper is not installed")
+    return transcriber_from(settings).name
+
+
+def _chat(settings: Settings) -> str:
+    from customer_analytics.resources.chat import chat_from
+
+    name = chat_from(settings).name
+    if settings.openai_api_key:
+        import openai
+
+        key, url = settings.openai_api_key.get_secret_value(), settings.openai_base_url
+        try:  # asks for the model's name only, which costs nothing
+            openai.OpenAI(api_key=key, base_url=url, timeout=10, max_retries=0).models.retrieve(settings.chat_model)
+        except openai.OpenAIError as error:
+            # Without its words: a refusal can quote a part of the key.
+            raise ConnectionError(f"{name} does not answer ({type(error).__name__})") from None
+    return name
 
 
 def _vector_store(store: Any) -> str:

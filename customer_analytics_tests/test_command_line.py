@@ -10,7 +10,7 @@ import socket
 import pytest
 from typer.testing import CliRunner
 
-from customer_analytics import export, serving, sql_command
+from customer_analytics import doctor, export, serving, sql_command
 from customer_analytics.cli import app
 from customer_analytics.doctor import setting_lines
 from customer_analytics.settings import Settings
@@ -156,3 +156,10 @@ def test_reset_asks_first_and_removes_only_the_projects_own(tmp_path, monkeypatc
     assert CliRunner().invoke(app, ["reset", "--yes"]).exit_code == 0
     assert not (home / "sample").exists()
     assert (home / "mine.txt").exists()
+
+
+def test_the_doctor_says_when_whisper_is_chosen_and_not_installed(monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(ImportError, match="openai-whisper is not installed"):
+        doctor._transcriber(Settings(transcriber="whisper"))
+    assert doctor._transcriber(Settings()) == "pocketsphinx:en-us"

@@ -70,6 +70,7 @@ def test_the_doctor_says_set_and_nothing_more(tmp_path: Path) -> None:
     assert "FAIL  embedder" in shown
     assert "FAIL  vector store" in shown
     assert "FAIL  Dagster storage" in shown
+    assert "FAIL  chat            openai:gpt-4o-mini does not answer (APIConnectionError)" in shown
     assert "5ecret" not in shown
 
 
