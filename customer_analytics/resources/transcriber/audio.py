@@ -14,6 +14,10 @@ LONGEST_HOURS = 6
 """A longer recording is refused: its samples would not fit in memory beside the model (230 MB an hour)."""
 SILENCE = 10 ** (-60 / 20)
 """A recording that is never louder than -60 dB of full scale holds no speech."""
+_CONTAINERS = "wav,w64,mp3,mov,mp4,m4a,ogg,flac,aac,aiff,caf,amr,matroska,webm"
+"""FFmpeg guesses the kind from the content. Playlists, concat scripts and SDP are kinds too, and a recording that is
+one would make it open files and addresses of the recording's choice: containers that hold their own sound alone."""
+_WAV_UNKNOWN = 0x7FFF0000
 _TRUNCATED = "the recording is cut short: {decoded:.1f} of {declared:.1f} seconds are there"
 
 
@@ -33,18 +37,20 @@ def decode(content: bytes) -> np.ndarray:
     if not content:
         raise BrokenRecording("the recording is empty (0 bytes)")
     try:
-        with av.open(io.BytesIO(content), metadata_errors="ignore") as container:
+        options = {"format_whitelist": _CONTAINERS}
+        with av.open(io.BytesIO(content), options=options, metadata_errors="ignore") as container:
             if not container.streams.audio:
                 raise BrokenRecording("the file holds no audio")
             samples, source_seconds, whole = _samples(container)
-            declared = _declared_seconds(container, content)
+            stated = not _wav_of_unknown_length(content)
+            declared = _declared_seconds(container, content) if stated else None
     except (av.error.FFmpegError, ValueError, EOFError) as error:
         raise BrokenRecording(f"the file is not audio that can be decoded ({type(error).__name__})") from error
     if not len(samples):
         raise BrokenRecording("the recording holds no sound (0 seconds)")
     if declared is not None and source_seconds < declared - max(0.2, 0.02 * declared):
         raise BrokenRecording(_TRUNCATED.format(decoded=source_seconds, declared=declared))
-    if not whole or _ogg_without_end(content):
+    if (stated and not whole) or _ogg_without_end(content):
         raise BrokenRecording(f"the recording is cut short after {source_seconds:.1f} seconds")
     if not np.isfinite(samples).all():
         raise BrokenRecording("the recording holds samples that are not numbers")
@@ -95,6 +101,15 @@ def _declared_seconds(container: Any, content: bytes) -> float | None:
     if container.format.name == "mp3" and b"Xing" not in start and b"Info" not in start:
         return None
     return float(stream.duration * stream.time_base)
+
+
+def _wav_of_unknown_length(content: bytes) -> bool:
+    """Whether a WAV says 0, or the greatest number, for its length: what writes to a pipe cannot fill it in later."""
+    place = content.find(b"data", 12, 4096)
+    if content[:4] != b"RIFF" or content[8:12] != b"WAVE" or place < 0:
+        return False
+    size = int.from_bytes(content[place + 4 : place + 8], "little")
+    return len(content) > place + 8 and (size == 0 or size >= _WAV_UNKNOWN)
 
 
 def _ogg_without_end(content: bytes) -> bool:

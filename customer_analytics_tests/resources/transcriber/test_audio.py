@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import wave
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -104,3 +105,39 @@ def test_damage_is_an_answer_never_another_error(data: st.DataObject) -> None:
     except BrokenRecording:
         return
     assert np.isfinite(samples).all()
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "ffconcat version 1.0\nfile secret.wav\n",
+        "#EXTM3U\n#EXT-X-TARGETDURATION:10\n#EXTINF:10,\nsecret.wav\n#EXT-X-ENDLIST\n",
+        "v=0\no=- 0 0 IN IP4 127.0.0.1\ns=x\nc=IN IP4 127.0.0.1\nt=0 0\nm=audio 40404 RTP/AVP 0\n",
+        '<?xml version="1.0"?><MPD xmlns="urn:mpeg:dash:schema:mpd:2011" type="static"><Period/></MPD>',
+    ],
+    ids=["concat", "playlist", "sdp", "dash"],
+)
+def test_a_script_opens_no_other_file_and_no_address(
+    script: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """FFmpeg knows such files by their content, and would follow them."""
+    (tmp_path / "secret.wav").write_bytes(encoded(tone(), "wav"))
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(BrokenRecording, match="not audio"):
+        decode(script.encode())
+
+
+@pytest.mark.parametrize("extension", FORMATS)
+def test_the_content_decides_not_the_name(extension: str, tmp_path: Path) -> None:
+    path = tmp_path / ("6-call.wav" if extension != "wav" else "6-call.mp3")
+    path.write_bytes(encoded(tone(1.0, 48_000), extension, 48_000))
+    assert len(decode(path.read_bytes())) == pytest.approx(16_000, abs=1600)
+
+
+@pytest.mark.parametrize("size", [0, 0x7FFFF000, 0xFFFFFFFF])
+def test_a_length_that_the_recorder_did_not_know_is_none(size: int) -> None:
+    """What writes to a pipe cannot go back and fill it in."""
+    content = bytearray(encoded(tone(1.0), "wav"))
+    place = content.index(b"data") + 4
+    content[place : place + 4] = content[4:8] = size.to_bytes(4, "little")
+    assert len(decode(bytes(content))) == pytest.approx(16_000, abs=20)
