@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import errno
 import hashlib
 import lzma
 import shutil
@@ -13,14 +14,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from customer_analytics.calls import CALL_STAGE, RejectedRecording, rejected_rows
-from customer_analytics.calls.recordings import LARGEST_BYTES, NAME, Recording, Source, open_source
-from customer_analytics.sources import SourceError
+from customer_analytics.calls.recordings import LARGEST_BYTES, NAME, Recording, Source, Unusable, open_source
+from customer_analytics.sources import SourceError, SourceUnreachable
 
 if TYPE_CHECKING:
     from snowflake.snowpark import Session
 
 _BLOCK_BYTES = 1024 * 1024
-_UNREADABLE = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, RuntimeError, NotImplementedError)
+_DAMAGED = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, RuntimeError, NotImplementedError, ValueError)
+_ITS_OWN = (errno.ENOENT, errno.EACCES, errno.EPERM, errno.EISDIR, errno.ENOTDIR, errno.ELOOP, errno.EINVAL)
+"""Errors of one file. Any other of the system (network, full disk) says nothing about the recording."""
 _UPLOAD_FILES = 200
 _UPLOAD_BYTES = 2**30
 """Recordings that lie on the local disk at once on their way to the stage, and about how large they are."""
@@ -139,9 +142,18 @@ def _fetch(recording: Recording, path: Path) -> tuple[str | None, str]:
                 size += len(block)
                 if size > LARGEST_BYTES:
                     return f"it is larger than {LARGEST_BYTES / 2**30:.0f} GB: cut it", ""
-    except _UNREADABLE as error:
-        # One entry of a zip can be damaged or encrypted while the others are whole.
+    except Unusable as error:
+        return f"it cannot be read: {error}", ""
+    except _DAMAGED as error:
+        # One entry of a zip can be damaged while the others are whole.
         return f"it cannot be read ({type(error).__name__}: {error})", ""
+    except OSError as error:
+        if error.errno not in _ITS_OWN and not isinstance(error, FileNotFoundError | PermissionError):
+            raise SourceUnreachable(
+                f"The recording {recording.shown} cannot be copied ({error}): check the access to SOURCE_URI and the"
+                " space on the disk"
+            ) from error
+        return f"it cannot be read ({type(error).__name__})", ""
     return (None if size else "the recording is empty (0 bytes)"), digest.hexdigest()
 
 

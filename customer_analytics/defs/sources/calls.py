@@ -19,7 +19,7 @@ from customer_analytics.table_assets import OWNERS
     group_name="sources",
     owners=OWNERS,
     kinds={"snowflake", "audio"},
-    code_version="1",
+    code_version="2",
     description="The stage of recorded calls, one file each. Only new and changed recordings are uploaded.",
     retry_policy=OUTSIDE_WORLD,
 )
