@@ -15,7 +15,7 @@ from customer_analytics.calls.recordings import customer_of
 from customer_analytics.calls.stage import directory, stage_path
 from customer_analytics.resources.transcriber import Transcriber
 from customer_analytics.resources.transcriber.journal import Journal
-from customer_analytics.resources.transcriber.pool import Outcome, transcribe_files
+from customer_analytics.resources.transcriber.pool import DIED, Outcome, transcribe_files
 from customer_analytics.tables import CALL_TRANSCRIPTS
 
 if TYPE_CHECKING:
@@ -60,7 +60,8 @@ def transcribe_calls(
             paths = _download(session, to_do[start : start + _DOWNLOAD_FILES], Path(folder))
             for path, outcome in transcribe_files(transcriber, list(paths)):
                 md5, now = paths[path], dt.datetime.now(dt.UTC).replace(tzinfo=None)
-                journal.keep(md5, transcriber.name, outcome, now)
+                if outcome is not DIED:
+                    journal.keep(md5, transcriber.name, outcome, now)
                 known[md5] = outcome, now
                 done += 1
                 if progress:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
 import shutil
+import signal
 import zipfile
 from pathlib import Path
 
@@ -13,7 +15,7 @@ import pytest
 from customer_analytics.calls.stage import StagedCalls, directory, stage_calls
 from customer_analytics.calls.transcripts import transcribe_calls
 from customer_analytics.resources.transcriber.journal import Journal
-from customer_analytics.sources import SourceError
+from customer_analytics.sources import SourceError, SourceUnreachable
 from customer_analytics_tests.resources.transcriber.recorded import encoded, tone
 
 NOW = dt.datetime(2026, 3, 1)
@@ -33,6 +35,19 @@ class Listener:
         if seconds == self.fail_at:
             raise KeyError("out of order")
         return f"{seconds} seconds"
+
+
+class Fatal(Listener):
+    """Its process is killed on the recording that is so long."""
+
+    def __init__(self, at: float) -> None:
+        super().__init__()
+        self.at = at
+
+    def transcribe(self, samples: np.ndarray) -> str:
+        if round(len(samples) / 16_000, 1) == self.at:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().transcribe(samples)
 
 
 @pytest.fixture
@@ -211,3 +226,53 @@ def test_entries_that_cannot_be_unpacked_are_rejected_and_the_others_go_up(sessi
     assert staged.rejected == 3
     assert "as no recording does" in reasons["2-bomb.wav"]
     assert "encrypted" in reasons["4-encrypted.wav"]
+
+
+def test_a_recording_that_vanishes_is_rejected_and_trouble_of_the_system_is_not_its_fault(
+    session, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A full disk or a network that is away must not empty the stage."""
+    from customer_analytics.calls import recordings
+
+    stage(session, root, tmp_path)
+    opened = recordings._local
+
+    def failing(error: OSError):
+        def local(path: str):
+            if path.endswith("2-call '2'.wav"):
+                raise error
+            return opened(path)
+
+        return local
+
+    for error in (
+        OSError(28, "No space left on device"),
+        TimeoutError("timed out"),
+        ConnectionResetError(104, "reset"),
+    ):
+        monkeypatch.setattr(recordings, "_local", failing(error))
+        with pytest.raises(SourceUnreachable, match="cannot be copied"):
+            stage(session, root, tmp_path)
+        assert len(directory(session)) == 3
+    monkeypatch.setattr(recordings, "_local", failing(FileNotFoundError(2, "No such file")))
+    assert (stage(session, root, tmp_path).total, list(rejected(session))) == (2, ["2-call '2'.wav"])
+
+
+def test_a_killed_process_is_not_held_against_a_recording(
+    session, root: Path, tmp_path: Path, journal: Journal
+) -> None:
+    stage(session, root, tmp_path)
+    heard = transcribe_calls(session, Fatal(at=0.2), journal)
+    assert [(r.source_file, "process died" in r.reason) for r in heard.rejected] == [("2-call '2'.wav", True)]
+    again = transcribe_calls(session, Listener(), journal)
+    assert (again.transcribed, again.rows.num_rows, again.rejected) == (1, 3, [])
+
+
+def test_a_damaged_journal_is_begun_anew(session, root: Path, tmp_path: Path, journal: Journal) -> None:
+    stage(session, root, tmp_path)
+    heard = transcribe_calls(session, Listener(), journal)
+    session.create_dataframe(heard.rows.to_pandas()).write.save_as_table("CALL_TRANSCRIPTS", mode="overwrite")
+    journal.path.write_bytes(b"not a database at all" * 100)
+    again = transcribe_calls(session, Listener(), journal)
+    assert (again.transcribed, again.fingerprint) == (0, heard.fingerprint)
+    assert len(list(tmp_path.glob("journal.sqlite.broken-*"))) == 1

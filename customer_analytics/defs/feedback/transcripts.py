@@ -19,7 +19,9 @@ from customer_analytics.table_checks import Measure, table_checks
 from customer_analytics.tables import CALL_TRANSCRIPTS, STG_REJECTED
 
 
-@table_asset(CALL_TRANSCRIPTS, kinds={"snowflake", "audio"}, deps=[CALL_STAGE], retry_policy=OUTSIDE_WORLD)
+@table_asset(
+    CALL_TRANSCRIPTS, kinds={"snowflake", "audio"}, deps=[CALL_STAGE], retry_policy=OUTSIDE_WORLD, code_version="2"
+)
 @fails_at_once_if_it_stays
 def call_transcripts(
     context: dg.AssetExecutionContext,

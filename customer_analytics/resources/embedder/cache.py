@@ -7,28 +7,29 @@ the batch at work; a file that cannot be read is set aside, since everything in 
 from __future__ import annotations
 
 import hashlib
-import logging
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import closing, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from customer_analytics.resources.embedder import Embedder, refuse_blank
+from customer_analytics.resources.renewable_file import RenewableFile
 
 if TYPE_CHECKING:
     import numpy as np
-
-T = TypeVar("T")
-logger = logging.getLogger(__name__)
 
 MAX_BYTES = 4 * 2**30
 """The file grows to this at most (about 2.4 million vectors of 384), then the longest unused go."""
 BATCH_TEXTS = 256
 """Texts embedded between two commits: what a crash can lose."""
+UNIT_LENGTH_TOLERANCE = 1e-3
 _DAY = 86_400
-_NOT_A_DATABASE = ("malformed", "not a database", "no such column", "no such table")
+_SCHEMA = (
+    "CREATE TABLE IF NOT EXISTS vectors"
+    " (model TEXT NOT NULL, hash BLOB NOT NULL, vector BLOB NOT NULL, used INTEGER NOT NULL, UNIQUE (model, hash))"
+)
+_PROBE = "SELECT model, hash, vector, used FROM vectors LIMIT 1"
 
 
 class EmbeddingCache:
@@ -36,12 +37,13 @@ class EmbeddingCache:
 
     def __init__(self, path: Path, max_bytes: int = MAX_BYTES) -> None:
         self.path = path
+        self._file = RenewableFile(path, _SCHEMA, _PROBE, "The cache of embeddings")
         self._max_bytes = max_bytes
 
     def get(self, model: str, texts: Sequence[str]) -> dict[str, np.ndarray]:
         """The vectors of those texts that are known, by text."""
         by_hash = {_hash(text): text for text in texts}
-        return self._on_database(lambda db: self._get(db, model, by_hash))
+        return self._file.do(lambda db: self._get(db, model, by_hash))
 
     def _get(self, db: sqlite3.Connection, model: str, by_hash: dict[bytes, str]) -> dict[str, np.ndarray]:
         import numpy as np
@@ -52,7 +54,7 @@ class EmbeddingCache:
             marks = ",".join("?" * len(some))
             where = f"model = ? AND hash IN ({marks})"
             rows = db.execute(f"SELECT hash, vector, used FROM vectors WHERE {where}", [model, *some]).fetchall()
-            found |= {by_hash[digest]: np.frombuffer(blob, "<f4") for digest, blob, _ in rows}
+            found |= {by_hash[digest]: np.frombuffer(blob, "<f4") for digest, blob, _ in rows if len(blob) % 4 == 0}
             # Once a day is enough to know what is no longer used, and spares a write per read.
             stale = [digest for digest, _, used in rows if used < today]
             if stale:
@@ -63,21 +65,25 @@ class EmbeddingCache:
         return found
 
     def put(self, model: str, texts: Sequence[str], vectors: np.ndarray) -> None:
-        """Keep the vectors; they are on disk when this returns. A text that is there already keeps its vector."""
+        """Keep the vectors; they are on disk when this returns. A text that is there already gets this vector."""
         today = int(time.time()) // _DAY
         rows = [
             (model, _hash(text), vector.astype("<f4").tobytes(), today)
             for text, vector in zip(texts, vectors, strict=True)
         ]
-        self._on_database(lambda db: self._put(db, rows))
+        self._file.do(lambda db: self._put(db, rows))
 
     def _put(self, db: sqlite3.Connection, rows: list[tuple[str, bytes, bytes, int]]) -> None:
-        db.executemany("INSERT OR IGNORE INTO vectors VALUES (?, ?, ?, ?)", rows)
+        db.executemany(
+            "INSERT INTO vectors VALUES (?, ?, ?, ?) ON CONFLICT (model, hash)"
+            " DO UPDATE SET vector = excluded.vector WHERE vector <> excluded.vector",
+            rows,
+        )
         db.commit()
         self._shrink(db)
 
     def __len__(self) -> int:
-        return self._on_database(lambda db: db.execute("SELECT count(*) FROM vectors").fetchone()[0])
+        return self._file.do(lambda db: db.execute("SELECT count(*) FROM vectors").fetchone()[0])
 
     def _shrink(self, db: sqlite3.Connection) -> None:
         """Above the limit, drop those unused for longest, by tenths; their pages are used again."""
@@ -97,43 +103,6 @@ class EmbeddingCache:
         )
         return (pages - free) * size
 
-    def _on_database(self, action: Callable[[sqlite3.Connection], T]) -> T:
-        """Do it on the file; where that turns out to be damaged, on a new one."""
-        try:
-            with closing(self._open()) as db:
-                return action(db)
-        except sqlite3.DatabaseError as error:
-            if not any(words in str(error) for words in _NOT_A_DATABASE):
-                raise
-            self._set_aside(error)
-        with closing(self._open()) as db:
-            return action(db)
-
-    def _set_aside(self, error: sqlite3.DatabaseError) -> None:
-        aside = self.path.with_name(f"{self.path.name}.broken-{time.time_ns()}")
-        logger.warning("The cache of embeddings %s cannot be read (%s): moved to %s", self.path, error, aside.name)
-        with suppress(FileNotFoundError):  # another process was faster
-            self.path.rename(aside)
-        for suffix in ("-wal", "-shm"):
-            self.path.with_name(self.path.name + suffix).unlink(missing_ok=True)
-
-    def _open(self) -> sqlite3.Connection:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        db = sqlite3.connect(self.path, timeout=60)
-        try:
-            db.execute("PRAGMA journal_mode = WAL")
-            db.execute("PRAGMA synchronous = NORMAL")
-            db.execute(
-                "CREATE TABLE IF NOT EXISTS vectors"
-                " (model TEXT NOT NULL, hash BLOB NOT NULL, vector BLOB NOT NULL, used INTEGER NOT NULL,"
-                " UNIQUE (model, hash))"
-            )
-            db.execute("SELECT model, hash, vector, used FROM vectors LIMIT 1").fetchone()
-        except BaseException:
-            db.close()
-            raise
-        return db
-
 
 class CachedEmbedder:
     """An embedder that computes only what the cache does not hold, each distinct text once."""
@@ -152,26 +121,36 @@ class CachedEmbedder:
 
         refuse_blank(texts)
         distinct = list(dict.fromkeys(texts))
-        known = {
-            text: vector
-            for text, vector in self.cache.get(self.model, distinct).items()
-            if vector.shape == (self.dimension,)
-        }
+        known = self._known(distinct)
         # Longest first, so that a batch holds texts of similar length and padding is small.
         missing = sorted((t for t in distinct if t not in known), key=len, reverse=True)
         for some in _chunks(missing, BATCH_TEXTS):
             if progress:
                 progress(len(known))
-            vectors = self.inner.embed(some)
-            self.cache.put(self.model, some, vectors)
-            self.computed += len(some)
-            known |= dict(zip(some, vectors, strict=True))
+            # Another process may be embedding the same texts: what it has done meanwhile is taken.
+            known |= self._known(some)
+            left = [t for t in some if t not in known]
+            if not left:
+                continue
+            vectors = self.inner.embed(left)
+            self.cache.put(self.model, left, vectors)
+            self.computed += len(left)
+            known |= dict(zip(left, vectors, strict=True))
         if progress:
             progress(len(known))
         result = np.empty((len(texts), self.dimension), np.float32)
         for i, text in enumerate(texts):
             result[i] = known[text]
         return result
+
+    def _known(self, texts: Sequence[str]) -> dict[str, np.ndarray]:
+        """What the cache has; a vector that this model cannot have made, as of a damaged file, does not count."""
+        found = self.cache.get(self.model, texts).items()
+        return {
+            text: vector
+            for text, vector in found
+            if vector.shape == (self.dimension,) and abs(float(vector @ vector) - 1) <= 2 * UNIT_LENGTH_TOLERANCE
+        }
 
 
 def _hash(text: str) -> bytes:

@@ -1,18 +1,25 @@
 """What became of each recording, kept at once: a crash loses at most the call that is being transcribed.
 
 One SQLite file under the project's home, by the recording's MD5 and the transcriber's name. It also
-remembers the broken ones, so that they are not decoded again in every run.
+remembers the broken ones, so that they are not decoded again in every run. A file that cannot be read is
+set aside: CALL_TRANSCRIPTS has what was heard.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
+from customer_analytics.resources.renewable_file import RenewableFile
 from customer_analytics.resources.transcriber.pool import Outcome
+
+_COLUMNS = "content_md5, transcriber, transcript, duration_seconds, reason, transcribed_at"
+_SCHEMA = (
+    "CREATE TABLE IF NOT EXISTS outcomes (content_md5 TEXT NOT NULL, transcriber TEXT NOT NULL,"
+    " transcript TEXT, duration_seconds REAL, reason TEXT, transcribed_at TEXT NOT NULL,"
+    " PRIMARY KEY (content_md5, transcriber))"
+)
 
 
 class Journal:
@@ -20,45 +27,30 @@ class Journal:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._file = RenewableFile(path, _SCHEMA, f"SELECT {_COLUMNS} FROM outcomes LIMIT 1", "The journal of calls")
 
     def known(self, transcriber: str) -> dict[str, tuple[Outcome, dt.datetime]]:
         """Every outcome by this transcriber, by the recording's MD5, with the time (UTC) of it."""
-        with self._connection() as db:
-            rows = db.execute(
-                "SELECT content_md5, transcript, duration_seconds, reason, transcribed_at FROM outcomes"
-                " WHERE transcriber = ?",
-                [transcriber],
-            ).fetchall()
+        rows = self._file.do(
+            lambda db: db.execute(f"SELECT {_COLUMNS} FROM outcomes WHERE transcriber = ?", [transcriber]).fetchall()
+        )
         return {
             md5: (Outcome(transcript, seconds, reason), dt.datetime.fromisoformat(at))
-            for md5, transcript, seconds, reason, at in rows
+            for md5, _, transcript, seconds, reason, at in rows
         }
 
     def keep(self, content_md5: str, transcriber: str, outcome: Outcome, transcribed_at: dt.datetime) -> None:
-        with self._connection() as db:
-            db.execute(
-                "INSERT OR REPLACE INTO outcomes VALUES (?, ?, ?, ?, ?, ?)",
-                [
-                    content_md5,
-                    transcriber,
-                    outcome.transcript,
-                    outcome.duration_seconds,
-                    outcome.reason,
-                    transcribed_at.isoformat(),
-                ],
-            )
-            db.commit()
+        row = (
+            content_md5,
+            transcriber,
+            outcome.transcript,
+            outcome.duration_seconds,
+            outcome.reason,
+            transcribed_at.isoformat(),
+        )
+        self._file.do(lambda db: _insert(db, row))
 
-    @contextmanager
-    def _connection(self) -> Iterator[sqlite3.Connection]:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        db = sqlite3.connect(self.path, timeout=60)
-        try:
-            db.execute(
-                "CREATE TABLE IF NOT EXISTS outcomes (content_md5 TEXT NOT NULL, transcriber TEXT NOT NULL,"
-                " transcript TEXT, duration_seconds REAL, reason TEXT, transcribed_at TEXT NOT NULL,"
-                " PRIMARY KEY (content_md5, transcriber))"
-            )
-            yield db
-        finally:
-            db.close()
+
+def _insert(db: sqlite3.Connection, row: tuple) -> None:
+    db.execute("INSERT OR REPLACE INTO outcomes VALUES (?, ?, ?, ?, ?, ?)", row)
+    db.commit()

@@ -26,6 +26,10 @@ class Outcome:
     """None when it was transcribed."""
 
 
+DIED = Outcome(None, None, "the transcriber's process died on it: it may be damaged, or too long")
+"""Also what a lack of memory looks like, or somebody's kill: it is not remembered, the next run tries again."""
+
+
 def transcribe_one(transcriber: Transcriber, path: Path) -> Outcome:
     """Decode and transcribe one file in this process."""
     try:
@@ -48,20 +52,17 @@ def transcribe_files(transcriber: Transcriber, paths: Sequence[Path]) -> Iterato
     # Longest first: otherwise one long call at the end keeps one core busy and the others idle.
     waiting = sorted(paths, key=lambda p: p.stat().st_size, reverse=True)
     workers = max(1, min(transcriber.processes, len(waiting)))
-    suspects: list[Path] = []
     while waiting:
-        done: set[Path] = set()
+        done = set[Path]()
         for path, outcome in _round(transcriber, waiting, workers):
             done.add(path)
             yield path, outcome
         waiting = [p for p in waiting if p not in done]
-        if waiting and workers == 1:
-            # Alone in its process: the first that was not done is the one that killed it.
-            suspects.append(waiting.pop(0))
-        # A process died, and nobody can tell on which recording: the rest goes one at a time.
-        workers = 1
-    for path in suspects:
-        yield path, Outcome(None, None, "the transcriber's process died on it: it may be damaged, or too long")
+        # A process died. Each had the next recording in line: those go alone, then the rest together again.
+        for path in waiting[:workers]:
+            alone = list(_round(transcriber, [path], 1))
+            yield alone[0] if alone else (path, DIED)
+        waiting = waiting[workers:]
 
 
 def _round(transcriber: Transcriber, paths: Sequence[Path], workers: int) -> Iterator[tuple[Path, Outcome]]:

@@ -26,7 +26,8 @@ class Counting:
 
     def embed(self, texts: Sequence[str], progress: object = None) -> np.ndarray:
         self.asked += texts
-        return np.array([[len(t), hash(t) % 97 + 1, 1] for t in texts], np.float32)
+        vectors = np.array([[len(t), hash(t) % 97 + 1, 1] for t in texts], np.float32).reshape(-1, 3)
+        return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
 
 
 @pytest.fixture
@@ -55,6 +56,30 @@ def test_a_vector_of_another_size_is_not_used(cache: EmbeddingCache) -> None:
     embedder = CachedEmbedder(Counting(), cache)
     assert embedder.embed(["a"]).shape == (1, 3)
     assert embedder.inner.asked == ["a"]
+
+
+@pytest.mark.parametrize("vector", [[np.nan, 0, 1], [0, 0, 0], [3, 0, 0]])
+def test_a_vector_that_no_model_makes_is_computed_anew_and_replaced(cache: EmbeddingCache, vector: list[float]) -> None:
+    cache.put("counting", ["a"], np.array([vector], np.float32))
+    for _ in range(2):
+        embedder = CachedEmbedder(Counting(), cache)
+        np.testing.assert_array_equal(embedder.embed(["a"]), Counting().embed(["a"]))
+    assert embedder.inner.asked == []
+
+
+def test_what_another_process_embedded_meanwhile_is_taken(cache: EmbeddingCache) -> None:
+    texts = [f"text {i:04}" for i in range(600)]
+
+    class Beside(Counting):
+        def embed(self, some: Sequence[str], progress: object = None) -> np.ndarray:
+            if not self.asked:  # the other one does the rest while this one is at its first batch
+                rest = [t for t in texts if t not in some]
+                cache.put("counting", rest, Counting().embed(rest))
+            return super().embed(some)
+
+    embedder = CachedEmbedder(Beside(), cache)
+    np.testing.assert_array_equal(embedder.embed(texts), Counting().embed(texts))
+    assert embedder.computed == 256
 
 
 def test_blank_is_refused_before_anything_is_embedded(cache: EmbeddingCache) -> None:

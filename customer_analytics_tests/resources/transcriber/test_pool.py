@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from customer_analytics.resources.transcriber import TranscriberError, transcriber_from
+from customer_analytics.resources.transcriber import TranscriberError, pool, transcriber_from
 from customer_analytics.resources.transcriber.journal import Journal
 from customer_analytics.resources.transcriber.pocketsphinx import PocketsphinxTranscriber
 from customer_analytics.resources.transcriber.pool import Outcome, transcribe_files, transcribe_one
@@ -85,6 +85,23 @@ def test_a_recording_that_kills_its_process_stops_no_other(files: list[Path]) ->
     assert set(outcomes) == set(files)
     assert "process died" in outcomes[files[3]].reason
     assert [o.reason for p, o in outcomes.items() if p != files[3]] == [None] * 7
+
+
+def test_after_a_death_all_processes_work_again(files: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    rounds: list[tuple[int, int]] = []
+    a_round = pool._round
+
+    def counted(transcriber: Scripted, paths: list[Path], workers: int):
+        rounds.append((len(paths), workers))
+        return a_round(transcriber, paths, workers)
+
+    monkeypatch.setattr(pool, "_round", counted)
+    outcomes = dict(transcribe_files(Scripted(fatal=0.8), files))
+    assert [p for p, o in outcomes.items() if o.reason] == [files[7]]
+    assert rounds[:3] == [(8, 2), (1, 1), (1, 1)]
+    ((left, workers),) = rounds[3:]
+    assert left >= 5
+    assert workers == 2
 
 
 _KILLED = """
