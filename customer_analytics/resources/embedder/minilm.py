@@ -95,12 +95,7 @@ class MiniLMEmbedder:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
         path = onnx_file(self._folder, self._cache)
-        try:
-            return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-        except Exception:  # noqa: BLE001 - onnxruntime raises a dozen kinds for a file that is not whole
-            path.unlink()
-            path = onnx_file(self._folder, self._cache)
-            return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
 
 
 def _batches(lengths: np.ndarray) -> Iterator[list[int]]:

@@ -24,21 +24,30 @@ FUSED = "com.microsoft"
 
 
 def onnx_file(model_dir: Path, cache: Path) -> Path:
-    """The model as an ONNX file in `cache`, named after the hash of its weights, built when it is not there."""
+    """The model as an ONNX file in `cache`, built when it is not there.
+
+    Its name holds the hash of the weights and that of its own content: a file that was damaged or changed
+    would give wrong vectors without a word, so that it is removed and built anew.
+    """
     with (model_dir / "model.safetensors").open("rb") as weights:
-        digest = hashlib.file_digest(weights, "sha256").hexdigest()[:16]
-    target = cache / f"minilm-{digest}-{GRAPH_VERSION}.onnx"
-    if not target.exists():
-        cache.mkdir(parents=True, exist_ok=True)
-        # Written aside and moved: a crash or a second process never leaves half a file under the name.
-        handle, part = tempfile.mkstemp(dir=cache, suffix=".part")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(build(model_dir))
-            os.replace(part, target)
-        except BaseException:
-            Path(part).unlink(missing_ok=True)
-            raise
+        name = f"minilm-{hashlib.file_digest(weights, 'sha256').hexdigest()[:16]}-{GRAPH_VERSION}"
+    for built in sorted(cache.glob(f"{name}-*.onnx")):
+        with built.open("rb") as file:
+            if built.stem == f"{name}-{hashlib.file_digest(file, 'sha256').hexdigest()[:16]}":
+                return built
+        built.unlink(missing_ok=True)
+    cache.mkdir(parents=True, exist_ok=True)
+    content = build(model_dir)
+    target = cache / f"{name}-{hashlib.sha256(content).hexdigest()[:16]}.onnx"
+    # Written aside and moved: a crash or a second process never leaves half a file under the name.
+    handle, part = tempfile.mkstemp(dir=cache, suffix=".part")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+        os.replace(part, target)
+    except BaseException:
+        Path(part).unlink(missing_ok=True)
+        raise
     return target
 
 

@@ -68,9 +68,15 @@ class OpenAIEmbedder:
 
         try:
             response = self._client.embeddings.create(model=self._name, input=texts, dimensions=self.dimension)
-        except openai.AuthenticationError:
+            rows = sorted(response.data, key=lambda row: row.index)
+            sizes = {len(row.embedding) for row in rows}
+            if not all(sizes):
+                raise ValueError("a vector is empty")
+        except (openai.AuthenticationError, openai.PermissionDeniedError) as error:
             # Without the cause: its text can quote a part of the key.
-            raise EmbedderError("The embedding service refused the key (401): check OPENAI_API_KEY") from None
+            raise EmbedderError(
+                f"The embedding service refused the key ({error.status_code}): check OPENAI_API_KEY"
+            ) from None
         except openai.NotFoundError as error:
             raise EmbedderError(
                 f"The embedding service does not know the model {self._name} (404): check EMBEDDING_MODEL"
@@ -90,10 +96,13 @@ class OpenAIEmbedder:
                 f"The embedding service answered {error.status_code} for {len(texts)} texts with {self._name}:"
                 " check EMBEDDING_MODEL and EMBEDDING_DIMENSIONS, or try again later"
             ) from error
-        rows = sorted(response.data, key=lambda row: row.index)
+        except (openai.OpenAIError, ValueError, TypeError, AttributeError) as error:
+            raise EmbedderError(
+                f"What answers at {self._client.base_url} sends no embeddings ({type(error).__name__}):"
+                " check OPENAI_BASE_URL, which mostly ends in /v1"
+            ) from error
         if [row.index for row in rows] != list(range(len(texts))):
             raise EmbedderError(f"The embedding service sent {len(rows)} vectors for {len(texts)} texts: try again")
-        sizes = {len(row.embedding) for row in rows}
         if sizes != {self.dimension}:
             raise EmbedderError(
                 f"The embedding service sends vectors of {min(sizes)} dimensions: set EMBEDDING_DIMENSIONS={min(sizes)}"

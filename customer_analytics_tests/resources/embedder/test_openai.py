@@ -32,6 +32,8 @@ class Service:
         self.dimension: int | None = None
         self.shuffle = True
         self.drop = 0
+        self.body: bytes | None = None
+        self.type = "application/json"
 
     def vectors(self, request: dict[str, Any]) -> list[dict[str, Any]]:
         size = self.dimension or request["dimensions"]
@@ -67,9 +69,9 @@ def service() -> Iterator[tuple[Service, str]]:
                     "data": state.vectors(body),
                     "usage": {"prompt_tokens": 1, "total_tokens": 1},
                 }
-            content = json.dumps(answer).encode()
+            content = json.dumps(answer).encode() if state.body is None else state.body
             self.send_response(status)
-            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Type", state.type)
             self.send_header("Content-Length", str(len(content)))
             self.send_header("retry-after-ms", "10")
             self.end_headers()
@@ -134,7 +136,8 @@ def test_a_passing_failure_is_tried_again(service: tuple[Service, str], status: 
 
 @pytest.mark.parametrize(
     ("status", "tries", "words"),
-    [(401, 1, "OPENAI_API_KEY"), (404, 1, "EMBEDDING_MODEL"), (400, 1, "EMBEDDING_DIMENSIONS"), (429, 3, "429"),
+    [(401, 1, "OPENAI_API_KEY"), (403, 1, "OPENAI_API_KEY"),
+     (404, 1, "EMBEDDING_MODEL"), (400, 1, "EMBEDDING_DIMENSIONS"), (429, 3, "429"),
      (502, 3, "502")],
 )  # fmt: skip
 def test_a_lasting_failure_says_what_to_do(service: tuple[Service, str], status: int, tries: int, words: str) -> None:
@@ -143,6 +146,26 @@ def test_a_lasting_failure_says_what_to_do(service: tuple[Service, str], status:
     with pytest.raises(EmbedderError, match=words) as raised:
         embedder_at(url, max_retries=2).embed(["one"])
     assert len(state.requests) == tries
+    assert SECRET not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("type_", "body"),
+    [
+        ("text/html", b"<html>Welcome</html>"),
+        ("application/json", b'{"object": "list", "data": []}'),
+        ("application/json", b'{"models": []}'),
+        ("application/json", b"[1, 2]"),
+        ("application/json", b"{ cut o"),
+        ("application/json", b'{"data": [{"index": 0, "embedding": null}]}'),
+        ("application/json", b'{"data": [{"index": 0, "embedding": "!!"}]}'),
+    ],
+)
+def test_what_is_no_embedding_service_is_named(service: tuple[Service, str], type_: str, body: bytes) -> None:
+    state, url = service
+    state.type, state.body = type_, body
+    with pytest.raises(EmbedderError, match=r"127\.0\.0\.1:\d+/v1/.*OPENAI_BASE_URL") as raised:
+        embedder_at(url, max_retries=0).embed(["one"])
     assert SECRET not in str(raised.value)
 
 
