@@ -5,6 +5,7 @@ What they cover is not embedded again: they go into the cache of embeddings, whe
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,12 +14,12 @@ from typing import Any
 import numpy as np
 
 from customer_analytics.addresses import showable, without_credentials
-from customer_analytics.resources.embedder.cache import CachedEmbedder
+from customer_analytics.resources.embedder.cache import UNIT_LENGTH_TOLERANCE, CachedEmbedder
+from customer_analytics.resources.vector_store.identity import content_hash
 from customer_analytics.sources import SourceError, SourceUnreachable
 from customer_analytics.tables import Collection
 
 FOLDER = "vectors"
-_UNIT_LENGTH_TOLERANCE = 1e-3
 
 
 @dataclass(frozen=True)
@@ -30,14 +31,15 @@ class Snapshot:
     usable: int
     """Rows by the embedding model in use. The others are left alone: models never mix."""
     fingerprint: str
-    """Of the file, as its file system tells: size and time, or an ETag."""
+    """Of the file's content."""
 
 
 def load(uri: str, collection: Collection, embedder: CachedEmbedder) -> Snapshot | None:
     """Put the vectors of the collection's file into the embedder's cache; None where there is no such file.
 
-    SourceError when it is no snapshot of this collection, or holds vectors that the model cannot have made
-    (another dimension, not finite, not of unit length).
+    SourceError when it is no snapshot of this collection, holds vectors that the model cannot have made
+    (another dimension, not finite, not of unit length), or texts other than those that were embedded, where it
+    says by `content_hash` which these were.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -53,12 +55,32 @@ def load(uri: str, collection: Collection, embedder: CachedEmbedder) -> Snapshot
             missing = set(wanted) - set(parquet.schema_arrow.names)
             if missing:
                 raise SourceError(f"{shown} has no column {', '.join(sorted(missing))}: write it by `vectors snapshot`")
-            for batch in parquet.iter_batches(5_000, columns=wanted):
+            _refuse_other_types(parquet.schema_arrow, collection, shown)
+            hashes = {"content_hash"} & set(parquet.schema_arrow.names)
+            for batch in parquet.iter_batches(5_000, columns=[*wanted, *hashes]):
                 rows += batch.num_rows
                 usable += _keep(batch, collection, embedder, shown)
         except pa.ArrowException as error:
             raise SourceError(f"{shown} is not a whole Parquet file: write it by `vectors snapshot`") from error
     return Snapshot(shown, rows, usable, fingerprint)
+
+
+def _refuse_other_types(schema: Any, collection: Collection, shown: str) -> None:
+    import pyarrow as pa
+
+    def is_text(type_: Any) -> bool:
+        return pa.types.is_string(type_) or pa.types.is_large_string(type_)
+
+    def is_vector(type_: Any) -> bool:
+        lists = pa.types.is_list(type_) or pa.types.is_large_list(type_) or pa.types.is_fixed_size_list(type_)
+        return lists and pa.types.is_floating(type_.value_type)
+
+    for name, fits in ((collection.text, is_text), ("embedding_model", is_text), ("vector", is_vector)):
+        if not fits(schema.field(name).type):
+            raise SourceError(
+                f"{shown} has {name} as {schema.field(name).type}, where texts and lists of floats should be: "
+                "write it by `vectors snapshot`"
+            )
 
 
 def _keep(batch: Any, collection: Collection, embedder: CachedEmbedder, shown: str) -> int:
@@ -69,6 +91,14 @@ def _keep(batch: Any, collection: Collection, embedder: CachedEmbedder, shown: s
     own = pa.Table.from_batches([batch])
     own = own.filter(pc.equal(own.column("embedding_model"), embedder.model))  # pyright: ignore[reportAttributeAccessIssue]
     own = own.filter(pc.is_valid(own.column(collection.text)))  # pyright: ignore[reportAttributeAccessIssue]
+    texts = own.column(collection.text).to_pylist()
+    if "content_hash" in own.column_names:
+        hashes = own.column("content_hash").to_pylist()
+        if changed := next((t for t, h in zip(texts, hashes, strict=True) if content_hash(t) != h), None):
+            raise SourceError(
+                f"{shown} was changed after it was written: its content_hash is not that of the text {changed[:40]!r}; "
+                "write it again by `vectors snapshot`"
+            )
     vectors = own.column("vector").to_pylist()
     sizes = {len(v) if v is not None else 0 for v in vectors}
     if sizes - {embedder.dimension}:
@@ -80,9 +110,9 @@ def _keep(batch: Any, collection: Collection, embedder: CachedEmbedder, shown: s
         return 0
     matrix = np.array(vectors, np.float32)
     lengths = np.linalg.norm(matrix, axis=1)
-    if not (np.abs(lengths - 1) <= _UNIT_LENGTH_TOLERANCE).all():
+    if not (np.abs(lengths - 1) <= UNIT_LENGTH_TOLERANCE).all():
         raise SourceError(f"{shown} holds vectors that are not of unit length: write it again by `vectors snapshot`")
-    embedder.cache.put(embedder.model, own.column(collection.text).to_pylist(), matrix)
+    embedder.cache.put(embedder.model, texts, matrix)
     return len(matrix)
 
 
@@ -98,8 +128,9 @@ def _opened(uri: str, collection: Collection) -> Iterator[tuple[str, str, Any] |
         if not filesystem.isfile(path):
             yield None
             return
-        fingerprint = str(filesystem.ukey(path))
         with filesystem.open(path, "rb") as file:
+            fingerprint = hashlib.file_digest(file, "sha256").hexdigest()
+            file.seek(0)
             yield shown, fingerprint, file
     except (OSError, ImportError) as error:
         raise SourceUnreachable(

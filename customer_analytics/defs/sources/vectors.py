@@ -18,7 +18,7 @@ from customer_analytics.tables import COLLECTIONS
     group_name="sources",
     owners=OWNERS,
     kinds={"parquet"},
-    code_version="1",
+    code_version="2",
     description="Vectors under vectors/ at SOURCE_URI, checked: the texts that they cover are not embedded again. "
     "Optional: without any, every text is embedded here.",
     retry_policy=OUTSIDE_WORLD,

@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 
 from customer_analytics.addresses import without_credentials
 from customer_analytics.resources.vector_store import rows
+from customer_analytics.resources.vector_store.identity import content_hash, object_ids
 from customer_analytics.resources.vector_store.protocol import VectorStore, VectorStoreError
 from customer_analytics.tables import COLLECTIONS, Collection
 
@@ -143,10 +144,20 @@ def _dimension(shown: str, schema: pa.Schema) -> int:
 
 
 def _check(snap: Snapshot) -> None:
+    """Raise unless every row may be stored, its id is that of its key, and its text that which was embedded."""
     ids: set[bytes] = set()
     for batch in snap.batches():
         table = rows.check_rows(snap.collection, snap.dimension, pa.Table.from_batches([batch]))
-        ids |= {bytes.fromhex(i.replace("-", "")) for i in table.column(rows.ID).to_pylist()}
+        own = table.column(rows.ID).to_pylist()
+        texts = table.column(snap.collection.text).to_pylist()
+        hashes = table.column(rows.CONTENT_HASH).to_pylist()
+        for id_, key_id, text, hash_ in zip(own, object_ids(snap.collection, table), texts, hashes, strict=True):
+            if id_ != key_id or text is None or content_hash(text) != hash_:
+                raise VectorStoreError(
+                    f"{_shown(snap.path)} was changed after it was written: object {id_} is not that of its key and "
+                    "text; make the snapshot anew."
+                )
+        ids |= {bytes.fromhex(i.replace("-", "")) for i in own}
     if len(ids) != snap.count:
         raise VectorStoreError(
             f"{_shown(snap.path)} holds {snap.count - len(ids)} ids more than once: make the snapshot anew."

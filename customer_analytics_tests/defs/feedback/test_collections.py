@@ -16,6 +16,7 @@ from customer_analytics.defs.feedback.collections import collection_asset, colle
 from customer_analytics.defs.feedback.progress import Progress
 from customer_analytics.defs.sources.vectors import vector_snapshot
 from customer_analytics.resources.embedder.cache import CachedEmbedder, EmbeddingCache
+from customer_analytics.resources.vector_store.identity import content_hash
 from customer_analytics.resources.vector_store.inspection import inspect
 from customer_analytics.resources.vector_store.lancedb import LanceVectorStore
 from customer_analytics.settings import Settings
@@ -128,6 +129,10 @@ def test_a_snapshot_that_cannot_be_right_is_refused(tmp_path: Path) -> None:
         ({"vector": [0.0] * 26}, "unit length"),
         ({"vector": [float("nan")] * 26}, "unit length"),
         ({"vector": [1.0] + [0.0] * 25, "embedding_model": None}, "no column embedding_model"),
+        ({"vector": [1.0] + [0.0] * 25, "content_hash": [content_hash("another text")]}, "was changed after"),
+        ({"vector": [1.0] + [0.0] * 25, "review_text": [7]}, "review_text as int64"),
+        ({"vector": [1.0] + [0.0] * 25, "embedding_model": [7]}, "embedding_model as int64"),
+        ({"vector": ["x"] * 26}, "vector as list"),
     ):
         snapshot(**content)
         with pytest.raises(SourceError, match=words):
@@ -143,6 +148,22 @@ def test_the_source_asset_of_snapshots_says_when_there_is_none(build, tmp_path: 
     result = dg.materialize([vector_snapshot], resources={"settings": Settings(), "embedder": embedder})
     (event,) = result.asset_materializations_for_node("VECTOR_SNAPSHOT")
     assert event.tags["dagster/data_version"] == "absent"
+
+
+def test_the_version_of_a_snapshot_is_that_of_its_content(build, tmp_path: Path) -> None:
+    path = build.source / "vectors" / "CommentTraining.parquet"
+    path.parent.mkdir()
+    embedder = CachedEmbedder(Letters(), EmbeddingCache(tmp_path / "other.sqlite"))
+
+    def version(*texts: str) -> str:
+        columns = {"review_text": texts, "vector": Letters().embed(texts).tolist(), "embedding_model": ["letters"] * 2}
+        path.unlink(missing_ok=True)
+        pq.write_table(pa.table(columns), path)
+        result = dg.materialize([vector_snapshot], resources={"settings": Settings(), "embedder": embedder})
+        (event,) = result.asset_materializations_for_node("VECTOR_SNAPSHOT")
+        return event.tags["dagster/data_version"]
+
+    assert version("good toy", "bad toy") == version("good toy", "bad toy") != version("good toy", "other toy")
 
 
 def test_the_checks_see_what_is_wrong(build, warehouse, session) -> None:

@@ -46,9 +46,14 @@ def test_a_restore_that_cannot_be_whole_changes_nothing(tmp_path: Path) -> None:
     whole = pq.read_table(file)
     mixed = whole.set_column(3, whole.schema.field(3), pa.array(["test", "other"]))
     doubled = pa.concat_tables([whole, whole])
+    texts = whole.column("review_text")
+    edited = whole.set_column(4, "review_text", pa.array([f"{texts[0].as_py()}!", texts[1].as_py()]))
+    exchanged = whole.set_column(0, whole.schema.field(0), whole.column("id").take(pa.array([1, 0])))
     for bad, named in (
         (mixed, "mixes"),
         (doubled, "more than once"),
+        (edited, "was changed after it was written"),
+        (exchanged, "was changed after it was written"),
         (whole.drop_columns(["label"]), "no snapshot of"),
     ):
         pq.write_table(bad, file)
