@@ -7,6 +7,7 @@ when something upstream is stale. The rest is left as it is.
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 from collections.abc import Callable, Iterable
@@ -148,8 +149,12 @@ def materialise(
     assets: Iterable[AssetKey],
     on_event: Callable[[DagsterEvent], None] = lambda event: None,
     job_name: str | None = None,
+    on_progress: Callable[[str], None] = lambda message: None,
 ) -> RunReport:
-    """Materialise `assets` with their checks, in one run in this process; `on_event` sees each Dagster event."""
+    """Materialise `assets` with their checks, in one run in this process.
+
+    `on_event` sees each Dagster event, `on_progress` what a step says about how far it is.
+    """
     report = RunReport(run_id=str(uuid4()))
     started: dict[str, float] = {}
     checks_blocking = {k for k in asset_graph(definitions).asset_check_keys if asset_graph(definitions).get(k).blocking}
@@ -160,6 +165,8 @@ def materialise(
         if entry.dagster_event is not None:
             _record(report, entry.dagster_event, entry.timestamp, started, checks_blocking)
             on_event(entry.dagster_event)
+        elif entry.level == logging.INFO:
+            on_progress(entry.user_message)
 
     instance.add_event_listener(report.run_id, listen)
     job = definitions.resolve_job_def(job_name) if job_name else definitions.resolve_implicit_global_asset_job_def()

@@ -9,6 +9,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Column, Table
 from rich.text import Text
@@ -158,7 +159,12 @@ def _with_progress(
                 if quiet and event.asset_key:
                     console.print(f"built {event.asset_key.to_user_string()}", highlight=False)
 
-        return pipeline.materialise(definitions, instance, assets, on_event=show)
+        def tell(message: str) -> None:
+            progress.update(task, description=escape(message[:70]))
+            if quiet:
+                console.print(Text(message))
+
+        return pipeline.materialise(definitions, instance, assets, on_event=show, on_progress=tell)
 
 
 def _summary(console: Console, definitions: Definitions, instance: DagsterInstance, report: RunReport) -> None:

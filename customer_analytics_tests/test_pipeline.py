@@ -70,6 +70,17 @@ def test_everything_is_stale_at_first_and_nothing_after_a_run(world, instance):
     assert pipeline.stale_assets(definitions, instance) == set()
 
 
+def test_what_a_step_says_about_its_progress_is_heard(instance):
+    @dg.asset
+    def slow(context) -> None:
+        context.log.info("Calls: 2 of 43")
+        context.log.debug("for the log alone")
+
+    said: list[str] = []
+    pipeline.materialise(dg.Definitions([slow]), instance, [dg.AssetKey("slow")], on_progress=said.append)
+    assert said == ["Calls: 2 of 43"]
+
+
 def test_a_root_that_is_rebuilt_with_the_same_content_makes_nothing_stale(world, instance):
     definitions = graph(world)
     build_all(definitions, instance)
