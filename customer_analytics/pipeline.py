@@ -165,6 +165,9 @@ def materialise(
         if entry.dagster_event is not None:
             _record(report, entry.dagster_event, entry.timestamp, started, checks_blocking)
             on_event(entry.dagster_event)
+            if _interrupted(entry.dagster_event):
+                report.failures[entry.dagster_event.step_key or ""] = "Interrupted"
+                raise KeyboardInterrupt
         elif entry.level == logging.INFO:
             on_progress(entry.user_message)
 
@@ -192,6 +195,14 @@ def materialise(
         key for key in asset_graph(definitions).get_all_asset_keys() if key.to_user_string() in report.failures
     }
     return report
+
+
+def _interrupted(event: DagsterEvent) -> bool:
+    """Whether a step is to be tried again because of Ctrl-C: Dagster's retry policies count that as a failure."""
+    if event.event_type_value != "STEP_UP_FOR_RETRY":
+        return False
+    cause = event.step_retry_data.error.cause if event.step_retry_data.error else None
+    return cause is not None and cause.cls_name in ("KeyboardInterrupt", "DagsterExecutionInterruptedError")
 
 
 def _record(

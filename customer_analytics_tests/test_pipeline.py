@@ -81,6 +81,26 @@ def test_what_a_step_says_about_its_progress_is_heard(instance):
     assert said == ["Calls: 2 of 43"]
 
 
+def test_an_interrupt_is_not_tried_again(instance):
+    tries: list[int] = []
+
+    @dg.asset(retry_policy=dg.RetryPolicy(max_retries=2))
+    def slow() -> None:
+        tries.append(1)
+        raise KeyboardInterrupt
+
+    @dg.asset
+    def beside() -> None:
+        tries.append(2)
+
+    report = pipeline.materialise(
+        dg.Definitions([slow, beside]), instance, [dg.AssetKey("slow"), dg.AssetKey("beside")]
+    )
+    assert report.failures == {"slow": "Interrupted"}
+    assert not report.success
+    assert tries.count(1) == 1
+
+
 def test_a_root_that_is_rebuilt_with_the_same_content_makes_nothing_stale(world, instance):
     definitions = graph(world)
     build_all(definitions, instance)
