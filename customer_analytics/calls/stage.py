@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from customer_analytics.addresses import without_credentials
 from customer_analytics.calls import CALL_STAGE, RejectedRecording, rejected_rows
 from customer_analytics.calls.recordings import LARGEST_BYTES, NAME, Recording, Source, Unusable, open_source
 from customer_analytics.sources import SourceError, SourceUnreachable
@@ -150,9 +151,9 @@ def _fetch(recording: Recording, path: Path) -> tuple[str | None, str]:
     except OSError as error:
         if error.errno not in _ITS_OWN and not isinstance(error, FileNotFoundError | PermissionError):
             raise SourceUnreachable(
-                f"The recording {recording.shown} cannot be copied ({error}): check the access to SOURCE_URI and the"
-                " space on the disk"
-            ) from error
+                f"The recording {recording.shown} cannot be copied ({without_credentials(str(error))}):"
+                " check the access to SOURCE_URI and the space on the disk"
+            ) from None
         return f"it cannot be read ({type(error).__name__})", ""
     return (None if size else "the recording is empty (0 bytes)"), digest.hexdigest()
 

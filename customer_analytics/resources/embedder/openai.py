@@ -98,9 +98,9 @@ class OpenAIEmbedder:
             ) from error
         except (openai.OpenAIError, ValueError, TypeError, AttributeError) as error:
             raise EmbedderError(
-                f"What answers at {self._client.base_url} sends no embeddings ({type(error).__name__}):"
-                " check OPENAI_BASE_URL, which mostly ends in /v1"
-            ) from error
+                f"What answers at {without_credentials(str(self._client.base_url))} sends no embeddings"
+                f" ({type(error).__name__}): check OPENAI_BASE_URL, which mostly ends in /v1"
+            ) from showable(error, self._base_url)
         if [row.index for row in rows] != list(range(len(texts))):
             raise EmbedderError(f"The embedding service sent {len(rows)} vectors for {len(texts)} texts: try again")
         if sizes != {self.dimension}:
