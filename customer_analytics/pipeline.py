@@ -112,6 +112,21 @@ def _data_version(instance: DagsterInstance, graph: AssetGraph, key: AssetKey) -
     return ((event.tags if event else None) or {}).get("dagster/data_version", "INITIAL")
 
 
+def report_champion(instance: DagsterInstance, model: str, version: str) -> None:
+    """Tell Dagster that somebody made `version` of `model` the champion: what it scores is stale from then on.
+
+    The event is the model's last one with another data version. No check goes with it, so a run judges the model first.
+    """
+    event = instance.get_latest_materialization_event(AssetKey(model))
+    last = event.asset_materialization if event else None
+    if last is None:
+        return  # nothing was ever scored
+    told = {key: version for key in ("champion", "model_version") if key in last.metadata}
+    metadata = {**last.metadata, **told, "decision": f"{version} was made the champion by hand"}
+    tags = {**(last.tags or {}), "dagster/data_version": f"{version} by hand"}
+    instance.report_runless_asset_event(dg.AssetMaterialization(model, metadata=metadata, tags=tags))
+
+
 def _assets_not_vouched_for(graph: AssetGraph, instance: DagsterInstance) -> set[AssetKey]:
     """Assets with a blocking check that failed, or that did not run since they were built."""
     from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus

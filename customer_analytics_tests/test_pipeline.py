@@ -108,6 +108,24 @@ def test_a_root_that_is_rebuilt_with_the_same_content_makes_nothing_stale(world,
     assert pipeline.stale_assets(definitions, instance) == set()
 
 
+def test_a_champion_that_somebody_chose_makes_what_it_scores_stale_and_keeps_what_the_model_told(world, instance):
+    definitions = graph(world)
+    build_all(definitions, instance)
+    pipeline.report_champion(instance, "MIDDLE", "V1")
+    assert LEAF in pipeline.stale_assets(definitions, instance)
+    assert pipeline.stale_assets(definitions, instance) <= {MIDDLE, LEAF}
+    told = instance.get_latest_materialization_event(MIDDLE).asset_materialization
+    assert told.metadata["decision"].value == "V1 was made the champion by hand"
+    assert told.tags["dagster/code_version"] == "1"
+    build_all(definitions, instance)
+    assert pipeline.stale_assets(definitions, instance) == set()
+
+
+def test_a_champion_of_what_was_never_built_changes_nothing(world, instance):
+    pipeline.report_champion(instance, "MIDDLE", "V1")
+    assert instance.get_latest_materialization_event(MIDDLE) is None
+
+
 def test_changed_content_makes_what_follows_stale_and_nothing_else(world, instance):
     definitions = graph(world)
     build_all(definitions, instance)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -35,15 +36,13 @@ def models_promote(
     version: Annotated[str, typer.Argument(help="Such as V2 or CHALLENGER")],
 ) -> None:
     """Make a version the champion, whatever its figures."""
-    with one_sentence_errors():
-        _crowned(_model_registry().promote(model.upper(), version))
+    _crown(model.upper(), lambda registry: registry.promote(model.upper(), version))
 
 
 @models_app.command("rollback")
 def models_rollback(model: Annotated[str, typer.Argument(help="Such as SENTIMENT_CLASSIFIER")]) -> None:
     """Make the champion before the present one the champion again."""
-    with one_sentence_errors():
-        _crowned(_model_registry().rollback(model.upper()))
+    _crown(model.upper(), lambda registry: registry.rollback(model.upper()))
 
 
 @models_app.command("prune")
@@ -59,10 +58,22 @@ def models_prune(
     )
 
 
-def _crowned(version: ModelVersion) -> None:
+def _crown(model: str, change: Callable[[ModelRegistry], ModelVersion]) -> None:
+    """Change the champion, and let Dagster know."""
+    with one_sentence_errors():
+        registry = _model_registry()
+        before = registry.champion(model)
+        now = change(registry)
+        if before is not None and before.version == now.version:
+            typer.echo(f"{now.version} is the champion of {model} already.")
+            return
+        from customer_analytics.dagster_home import instance
+        from customer_analytics.pipeline import report_champion
+
+        report_champion(instance(load_settings()), model, now.version)
     typer.echo(
-        f"{version.version} is the champion of {version.model}. "
-        f"`customer-analytics run --select 'key:{version.model}+'` scores everything with it."
+        f"{now.version} is the champion of {model}. `customer-analytics run` judges it and scores everything with it; "
+        "a running service does so by itself."
     )
 
 
