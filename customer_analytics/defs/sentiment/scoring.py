@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -41,11 +41,24 @@ class Tally:
 
 @dataclass(frozen=True)
 class EarlierScores:
-    """Scores that the same champion gave before, by object."""
+    """Scores that the same champion gave before: 16 bytes an object, so that millions fit."""
 
-    at: dict[str, int] = field(default_factory=dict)
-    content_hash: np.ndarray = field(default_factory=lambda: np.zeros(0, object))
+    keys: np.ndarray = field(default_factory=lambda: np.zeros(0, np.uint64))
+    """`_object_keys`, sorted"""
     sentiment: np.ndarray = field(default_factory=lambda: np.zeros(0))
+
+    @classmethod
+    def of(cls, keys: np.ndarray, sentiment: np.ndarray) -> EarlierScores:
+        order = np.argsort(keys)
+        return cls(keys[order], sentiment[order])
+
+    def find(self, keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Which of these objects, text unchanged, were scored before, and the scores of those."""
+        if not len(self.keys):
+            return np.zeros(len(keys), bool), np.zeros(0)
+        at = np.minimum(np.searchsorted(self.keys, keys), len(self.keys) - 1)
+        same = self.keys[at] == keys
+        return same, self.sentiment[at[same]]
 
 
 def earlier_scores(warehouse: Warehouse, table: Table, version: str) -> EarlierScores:
@@ -54,13 +67,26 @@ def earlier_scores(warehouse: Warehouse, table: Table, version: str) -> EarlierS
 
     query = f"SELECT ID, CONTENT_HASH, SENTIMENT FROM {table.name} WHERE MODEL_VERSION = ?"
     try:
-        frame = warehouse.session().sql(query, params=[version]).to_pandas()
+        parts = [
+            (_object_keys(part["ID"], part["CONTENT_HASH"]), part["SENTIMENT"].to_numpy(float))
+            for part in warehouse.session().sql(query, params=[version]).to_pandas_batches()
+        ]
     except SnowparkSQLException as error:
         if error.sql_error_code in (2003, 904):  # no such table, or one from before these columns
             return EarlierScores()
         raise
-    hashes, sentiment = frame["CONTENT_HASH"].to_numpy(object), frame["SENTIMENT"].to_numpy(float)
-    return EarlierScores({id_: i for i, id_ in enumerate(frame["ID"])}, hashes, sentiment)
+    if not parts:
+        return EarlierScores()
+    return EarlierScores.of(*(np.concatenate(part) for part in zip(*parts, strict=True)))
+
+
+def _object_keys(ids: Iterable[str], content_hashes: Iterable[str]) -> np.ndarray:
+    """64 bits for each object and its text."""
+    digests = (
+        hashlib.blake2b(f"{id_}{hash_}".encode(), digest_size=8).digest()
+        for id_, hash_ in zip(ids, content_hashes, strict=True)
+    )
+    return np.frombuffer(b"".join(digests), np.uint64)
 
 
 def fingerprint(store: VectorStore, collection: Collection, version: str) -> str:
@@ -155,10 +181,8 @@ def _score(
     said = batch.column(collection.text).to_pylist()
     texts = np.array(said, object)
     known, sentiment = model.recall(text_keys(said))
-    at = np.array([earlier.at.get(id_, -1) for id_ in batch.column("id").to_pylist()], np.int64)
-    same = at >= 0
-    same[same] = earlier.content_hash[at[same]] == np.array(batch.column("content_hash").to_pylist(), object)[same]
-    sentiment[same] = earlier.sentiment[at[same]]
+    same, before = earlier.find(_object_keys(batch.column("id").to_pylist(), batch.column("content_hash").to_pylist()))
+    sentiment[same] = before
     new = ~same & ~known
     if new.any():
         sentiment[new] = model.positive(texts[new], matrix(batch)[new])

@@ -46,8 +46,8 @@ class Training:
 def train_and_promote(store: VectorStore, registry: ModelRegistry, seed: int, floor: float) -> Training:
     """Train, log and judge when data, code or embedding model changed; judge the champion in any case.
 
-    A version from the same data and code is not trained again, and one that was judged once is not
-    judged again: a rollback therefore stays until something changes.
+    A version from the same data and code is not trained again, and one that was judged once is not judged again
+    by the same floor: a rollback therefore stays until something changes.
     """
     data = read_training_set(store)
     try:
@@ -59,8 +59,9 @@ def train_and_promote(store: VectorStore, registry: ModelRegistry, seed: int, fl
     trained = registry.trained_already(MODEL, data.fingerprint, code)
     fresh = trained is None
     trained = trained or _train(registry, data, seed, code)
-    if "decision" in trained.metrics:
-        decision = f"Nothing has changed since {trained.version}: nothing was trained or logged"
+    if trained.metrics.get("judged_by_floor") == floor:
+        judged = trained.metrics.get("decision")
+        decision = f"Nothing has changed since {trained.version}: nothing was trained or logged. Then: {judged}"
     else:
         decision = _judge(registry, data, trained, floor).reason
         decision = f"{trained.version} is {'new' if fresh else 'judged now'}: {decision}"
@@ -131,6 +132,7 @@ def _judge(registry: ModelRegistry, data: TrainingSet, challenger: ModelVersion,
     if decision.promoted:
         registry.promote(MODEL, challenger.version)
     registry.note(MODEL, challenger.version, "decision", decision.reason)
+    registry.note(MODEL, challenger.version, "judged_by_floor", floor)
     return decision
 
 

@@ -127,6 +127,12 @@ def test_a_model_below_the_floor_scores_nothing(place):
     assert not checks(result)["champion_is_good_enough"]
     assert place.registry.champion(MODEL) is None
     assert not result.asset_materializations_for_node("PRED_TWITTER_COMMENTS")
+    again = metadata(place.run(floor=1.0), MODEL)["decision"]
+    assert "nothing was trained or logged" in again
+    assert "below the floor" in again
+    lower = place.run(floor=0.75)
+    assert lower.success, "another floor is another question to the same version"
+    assert [v.version for v in place.registry.versions(MODEL) if v.is_champion] == ["V1"]
 
 
 def test_drift_warns_with_figures_when_what_is_said_changes(place):
