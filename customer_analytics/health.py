@@ -34,7 +34,8 @@ _DAYS = (
     "last_active_month",
 )
 """The columns that say up to when a table's data goes; the first that it has counts."""
-_LONGEST_FIGURE = 200
+_LONGEST_FIGURE = 600
+"""Longer than any sentence that says why, shorter than a table or a picture."""
 
 
 def gather(instance: DagsterInstance, graph: BaseAssetGraph, session: Session) -> pd.DataFrame:

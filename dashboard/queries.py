@@ -7,6 +7,7 @@ a column to sort by is one of the table's own. Results are remembered until a ta
 from __future__ import annotations
 
 import datetime as dt
+import json
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
@@ -222,6 +223,15 @@ def ltv_horizon() -> pd.Series | None:
     t = T.PRED_CUSTOMER_LTV
     frame = _read(f"select horizon_days, reference_date, model_version from {t.name} limit 1", t)
     return frame.iloc[0] if len(frame) else None
+
+
+def ltv_reason() -> str | None:
+    """Why the lifetime-value model predicts as it does, as its last run said; None where no run has recorded it."""
+    t = T.PRES_HEALTH
+    if t.name not in table_versions():
+        return None
+    frame = _read(f"select detail from {t.name} where name = %s", t, params=("CUSTOMER_LTV",))
+    return json.loads(frame["detail"].iloc[0] or "{}").get("reason") if len(frame) else None
 
 
 def _churn_where(search: str, came_back: bool | None, least_mrr: float, since: dt.date | None) -> tuple[str, tuple]:

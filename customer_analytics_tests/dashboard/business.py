@@ -315,6 +315,13 @@ def present(session: Session, settings: Any, resources: dict[str, Any] | None = 
                 "model_version": "V1",
                 "detail": '{"roc_auc": 0.951, "accuracy": 0.88}',
             },
+            {
+                **health,
+                "name": "CUSTOMER_LTV",
+                "kind": "model",
+                "model_version": "V1",
+                "detail": '{"reason": "Too little to compare models by."}',
+            },
         ],
     )
 

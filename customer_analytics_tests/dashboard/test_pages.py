@@ -48,6 +48,12 @@ def test_with_data(name: str, business: Path, monkeypatch: pytest.MonkeyPatch) -
         assert "Data up to" in text
 
 
+@pytest.mark.parametrize("name", ["top_customers", "health"])
+def test_why_value_is_predicted_so_is_said(name: str, business: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUSTOMER_ANALYTICS_HOME", str(business))
+    assert "Too little to compare models by." in everything(open_page(name))
+
+
 @pytest.mark.parametrize("name", PAGES)
 def test_no_remark_of_ours_is_shown(name: str) -> None:
     """Streamlit shows a string that stands alone in a page; only the page's own docstring is left out."""

@@ -32,6 +32,8 @@ with page("Top customers", "Who is worth most, now and in the time to come."):
         else "no predictions yet"
     )
     data_up_to(queries.data_up_to("ORDERS.order_date"), note)
+    if reason := queries.ltv_reason():
+        st.caption(f":material/info: How they are predicted: {reason}")
     left, right = st.columns(2)
     with left:
         search = name_filter("top")
