@@ -71,22 +71,23 @@ def sentiment() -> None:
 
 
 def lifetime_value() -> None:
-    from customer_analytics.defs.lifetime_value.model import as_pandas, reference_of
+    from dataclasses import fields
+
+    from customer_analytics.defs.lifetime_value.training import as_pandas, reference_of
     from customer_analytics.lifetime_value.training import gather, train
     from customer_analytics.resources.warehouse import warehouse_from
     from customer_analytics.settings import Settings
-    from customer_analytics.transforms.lifetime_value import customer_features
+    from customer_analytics.transforms.lifetime_value import Sources, customer_features
 
     settings = Settings()
     session = warehouse_from(settings).session()
-    orders, mrr = session.table("ORDERS"), session.table("MRR")
-    sessions, comments = session.table("STG_SESSIONS"), session.table("PRED_TWITTER_COMMENTS")
-    reference = reference_of(orders, settings.reference_date)
+    sources = Sources(**{part.name: session.table(part.name.upper()) for part in fields(Sources)})
+    reference = reference_of(sources.orders, settings.reference_date)
     if reference is None:
         print(0.0)
         return
     material = gather(
-        lambda cut, days: as_pandas(customer_features(orders, mrr, sessions, comments, cut, days)),
+        lambda cut, days: as_pandas(customer_features(sources, cut, days)),
         reference.cut,
         settings.ltv_horizon_days,
     )

@@ -173,6 +173,8 @@ def _customers(count: int, seed: int, horizon_days: int | None, first_id: int = 
         "subscribed_months": random.integers(0, 12, count),
         "comment_count": random.poisson(2, count),
         "sentiment": random.random(count),
+        "call_count": np.nan,
+        "call_sentiment": np.nan,
         "first_touch_channel": random.choice(np.array(["google", "facebook", "direct"], dtype=object), count),
     }
     features = pd.DataFrame(frame)

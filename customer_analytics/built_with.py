@@ -24,7 +24,7 @@ _VECTORS = ("weaviate_url", "embedder", "embedding_model", "embedding_dimensions
 _READ_BY = {
     "CALL_TRANSCRIPTS": ("transcriber", "whisper_model"),
     "SENTIMENT_CLASSIFIER": ("seed", "sentiment_min_auc"),
-    "CUSTOMER_LTV": ("ltv_horizon_days", "seed"),
+    "CUSTOMER_LTV": ("ltv_horizon_days", "ltv_min_gini", "seed"),
     "PRED_CUSTOMER_LTV": ("ltv_horizon_days",),
     "PRES_CLV": ("pseudonymise_customers",),
     "PRES_CHURN": ("pseudonymise_customers",),

@@ -127,6 +127,9 @@ class Settings(BaseSettings):
     sentiment_min_auc: float = Field(
         default=0.75, ge=0.5, le=1, description="A sentiment model below it never becomes champion"
     )
+    ltv_min_gini: float = Field(
+        default=0.0, ge=-1, le=1, description="A lifetime-value model whose backtest ranks worse never becomes champion"
+    )
     pseudonymise_customers: bool = Field(default=False, description="Names in the PRES_ tables become pseudonyms")
     seed: int = Field(default=20180409, description="Seed of everything that is drawn at random while training")
 

@@ -555,6 +555,7 @@ PRED_CUSTOMER_LTV = Table(
         _required("monetary_value", FLOAT, "Mean dollars of a day with orders"),
         _c("mrr", FLOAT, "Monthly recurring revenue at the reference date"),
         _c("sentiment", FLOAT, "Mean sentiment of the comments up to the reference date; NULL without any"),
+        _c("call_sentiment", FLOAT, "Mean sentiment of the calls transcribed by the reference date; NULL without any"),
         _c("first_touch_channel", TEXT, "Source of the first session; NULL without sessions"),
         _required("model_version", TEXT, "Version of CUSTOMER_LTV"),
     ),

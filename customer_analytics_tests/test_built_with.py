@@ -49,6 +49,7 @@ def test_a_rule_makes_stale_what_reads_it() -> None:
     assert changed(pseudonymise_customers=True) == {"PRES_CLV", "PRES_CHURN", "PRES_AT_RISK"}
     assert changed(ltv_horizon_days=30) == {"CUSTOMER_LTV", "PRED_CUSTOMER_LTV", "PRES_AT_RISK"}
     assert changed(transcriber="whisper") == {"CALL_TRANSCRIPTS"}
+    assert changed(ltv_min_gini=0.2) == {"CUSTOMER_LTV"}
     assert changed(sentiment_min_auc=0.6) == {"SENTIMENT_CLASSIFIER"}
 
 

@@ -35,7 +35,7 @@ NUMERIC = (
     "mrr",
     "subscribed_months",
 )
-SENTIMENT = ("comment_count", "sentiment")
+SENTIMENT = ("comment_count", "sentiment", "call_count", "call_sentiment")
 MEAN, RATE = "mean", "naive rate"
 BG, PARETO = "BG/NBD x gamma-gamma", "Pareto/NBD x gamma-gamma"
 TREES, TWO_STAGE = "LightGBM", "two-stage LightGBM"
@@ -43,10 +43,10 @@ CORRECTED = "Pareto/NBD corrected by LightGBM"
 BLEND = "Pareto/NBD + corrected + LightGBM"
 WITH_SENTIMENT = " with sentiment"
 MAX_CHANNELS = 30
-TREE_ROUNDS, TREE_SEEDS = 100, 6
+TREE_ROUNDS, TREE_SEEDS = 100, 12
+"""The mean over several seeds takes the luck of the draw out; two stages share the seeds between them."""
 CORRECTING_ROUNDS = 30
 """Few, because what is corrected is good already."""
-"""The mean over several seeds takes the luck of the draw out; two stages share the seeds between them."""
 SMALL = 50_000
 """On fewer rows threads wait for each other longer than they work, a hundred times longer on a busy machine."""
 TREE_ROWS = 200_000
@@ -286,7 +286,7 @@ class Candidates:
         if rows < MIN_TREE_ROWS or spenders < MIN_TREE_SPENDERS:
             return names
         trees = [BLEND, CORRECTED, TREES, TWO_STAGE]
-        feelings = any(s.features["sentiment"].notna().any() for s in self._past)
+        feelings = any(s.features[["sentiment", "call_sentiment"]].notna().any(axis=None) for s in self._past)
         return [*names, *trees, *(name + WITH_SENTIMENT for name in trees if feelings)]
 
     def fitted(self, name: str) -> Candidate:

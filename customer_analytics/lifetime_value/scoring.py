@@ -29,7 +29,7 @@ def scored(batches: Iterable[pd.DataFrame], model: Any, reference: dt.date | Non
             ("HORIZON_DAYS", pa.int64()),
             *((name, pa.float64()) for name in ("PREDICTED_LTV", "P10", "P90", "PROBABILITY_ACTIVE")),
             *((name, pa.int64()) for name in ("FREQUENCY", "RECENCY_DAYS", "TENURE_DAYS")),
-            *((name, pa.float64()) for name in ("MONETARY_VALUE", "MRR", "SENTIMENT")),
+            *((name, pa.float64()) for name in ("MONETARY_VALUE", "MRR", "SENTIMENT", "CALL_SENTIMENT")),
             ("FIRST_TOUCH_CHANNEL", pa.string()),
             ("MODEL_VERSION", pa.string()),
         ]
@@ -41,7 +41,7 @@ def _rows(features: pd.DataFrame, model: Any, reference: dt.date | None, version
     import pyarrow as pa
 
     predicted = model.predict(features)
-    same = ("frequency", "recency_days", "tenure_days", "monetary_value", "mrr", "sentiment")
+    same = ("frequency", "recency_days", "tenure_days", "monetary_value", "mrr", "sentiment", "call_sentiment")
     numbers = {name: pa.array(features[name].astype("float64"), from_pandas=True) for name in same}
     return pa.table(
         {

@@ -30,6 +30,7 @@ from customer_analytics.lifetime_value.candidates import (
     Snapshot,
     history_of,
 )
+from customer_analytics.lifetime_value.promotion import NOISE
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,8 +40,6 @@ Features = Callable[[dt.date, int | None], "pd.DataFrame"]
 
 MIN_CUSTOMERS, MIN_REPEATERS, MIN_DAYS, MIN_SPENDERS = 300, 60, 120, 30
 """Less than this cannot tell candidates apart: BG/NBD with gamma-gamma, weakly pulled to the usual, is taken."""
-MARGIN = 0.01
-"""Another than the usual candidate must be better by more than this."""
 
 
 class NothingToLearnFrom(ValueError):
@@ -132,7 +131,8 @@ class Training:
         figures = f"by {gain['loss_gain']:+.3f} (standard error {gain['standard_error']:.3f})"
         if abs(gain["loss_gain"]) <= 2 * gain["standard_error"]:
             return f"Sentiment makes no difference that stands out of the noise: it changes the trees' loss {figures}."
-        return f"Sentiment {'helps' if gain['loss_gain'] > 0 else 'harms'}: it improves the trees' loss {figures}."
+        verdict = "helps: it improves" if gain["loss_gain"] > 0 else "harms: it changes"
+        return f"Sentiment {verdict} the trees' loss {figures}."
 
 
 def gather(features: Features, reference: dt.date, horizon_days: int) -> Material:
@@ -234,10 +234,12 @@ def _score(predicted: Mapping[str, np.ndarray], actual: np.ndarray) -> dict[str,
 
 def _best(scores: dict[str, dict[str, float]]) -> str:
     """The usual one, unless another beats it by more than noise: the blend, because one backtest tells little between
-    neighbours and an average is the safer guess; without trees the simplest. Of others the simpler comes first."""
-    best = BLEND if BLEND in scores else next(iter(scores))
-    for name, score in scores.items():
-        if score["loss"] < scores[best]["loss"] - MARGIN:
+    neighbours and an average is the safer guess; without trees the simplest. Of others the simpler comes first.
+    What ranks customers no better than chance loses to the mean."""
+    fit = {name: score for name, score in scores.items() if name == MEAN or score["normalised_gini"] > 0}
+    best = BLEND if BLEND in fit else next(iter(fit))
+    for name, score in fit.items():
+        if score["loss"] < fit[best]["loss"] - NOISE:
             best = name
     return best
 

@@ -13,7 +13,7 @@ import pytest
 
 from customer_analytics.transforms.lifetime_value import FEATURES
 
-NOT_FROM_ORDERS = ("mrr", "subscribed_months", "comment_count", "sentiment")
+NOT_FROM_ORDERS = ("mrr", "subscribed_months", "comment_count", "sentiment", "call_count", "call_sentiment")
 
 
 def cdnow(file: str) -> Path:

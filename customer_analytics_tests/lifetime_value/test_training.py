@@ -69,14 +69,18 @@ def test_the_chosen_one_has_the_best_loss_but_for_noise(chosen):
 def test_the_blend_is_the_usual_choice_and_another_must_beat_it_by_more_than_noise():
     from customer_analytics.lifetime_value.training import _best  # pyright: ignore[reportPrivateUsage]
 
+    gini: dict[str, float] = {}
+
     def best(**losses: float) -> str:
         names = {"mean": "mean", "pareto": candidates.PARETO, "blend": candidates.BLEND, "trees": candidates.TREES}
-        return _best({names[name]: {"loss": loss} for name, loss in losses.items()})
+        return _best({names[n]: {"loss": loss, "normalised_gini": gini.get(n, 0.5)} for n, loss in losses.items()})
 
     assert best(mean=2.0, pareto=1.195, blend=1.2, trees=1.195) == candidates.BLEND
     assert best(mean=2.0, pareto=1.18, blend=1.2, trees=1.175) == candidates.PARETO, "the simpler of two neighbours"
     assert best(mean=2.0, pareto=1.18, blend=1.2, trees=1.1) == candidates.TREES
     assert best(mean=1.2, pareto=1.195) == "mean"
+    gini |= {"mean": 0.0, "blend": -0.02}
+    assert best(mean=1.3, pareto=1.4, blend=1.2) == "mean", "what ranks no better than chance cannot win"
 
 
 def test_contracts_that_are_paid_every_month_are_seen_to_be_regular():

@@ -8,9 +8,16 @@ import pandas as pd
 import pytest
 from snowflake.snowpark import Session
 
-from customer_analytics.defs.lifetime_value.model import as_pandas
-from customer_analytics.tables import MRR, ORDERS, PRED_TWITTER_COMMENTS, STG_SESSIONS
-from customer_analytics.transforms.lifetime_value import FEATURES, customer_features
+from customer_analytics.defs.lifetime_value.training import as_pandas
+from customer_analytics.tables import (
+    CALL_TRANSCRIPTS,
+    MRR,
+    ORDERS,
+    PRED_CUSTOMER_CALLS,
+    PRED_TWITTER_COMMENTS,
+    STG_SESSIONS,
+)
+from customer_analytics.transforms.lifetime_value import FEATURES, Sources, customer_features
 from customer_analytics_tests.lifetime_value.history import features_from, synthetic_orders
 
 CUT, HORIZON = dt.date(2024, 4, 1), 30
@@ -19,6 +26,8 @@ INPUTS = {
     MRR: "CUSTOMER_ID NUMBER(38,0), DATE_MONTH DATE, MRR NUMBER(28,9), IS_ACTIVE BOOLEAN",
     STG_SESSIONS: "SESSION_ID NUMBER(38,0), CUSTOMER_ID NUMBER(38,0), STARTED_AT TIMESTAMP_NTZ, UTM_SOURCE VARCHAR",
     PRED_TWITTER_COMMENTS: "CUSTOMER_ID NUMBER(38,0), DATE TIMESTAMP_NTZ, SENTIMENT FLOAT",
+    PRED_CUSTOMER_CALLS: "CALL_ID VARCHAR, CUSTOMER_ID NUMBER(38,0), SENTIMENT FLOAT",
+    CALL_TRANSCRIPTS: "CALL_ID VARCHAR, CUSTOMER_ID NUMBER(38,0), TRANSCRIBED_AT TIMESTAMP_NTZ",
 }
 
 
@@ -35,7 +44,7 @@ def add(session: Session, table: str, *rows: tuple[object, ...]) -> None:
 
 
 def features(session: Session, horizon: int | None = None) -> pd.DataFrame:
-    return as_pandas(customer_features(*(session.table(t.name) for t in INPUTS), CUT, horizon))
+    return as_pandas(customer_features(Sources(*(session.table(t.name) for t in INPUTS)), CUT, horizon))
 
 
 def _fill(session: Session) -> None:
@@ -45,6 +54,9 @@ def _fill(session: Session) -> None:
     add(session, "STG_SESSIONS", (7, 1, "2024-01-02 10:00:00", "google"), (6, 1, "2024-01-02 10:00:00", "direct"),
         (5, 1, "2024-02-01 00:00:00", "bing"))  # fmt: skip
     add(session, "PRED_TWITTER_COMMENTS", (1, "2024-03-31 23:59:59", 0.25), (1, "2024-01-01 00:00:00", 0.75))
+    add(session, "PRED_CUSTOMER_CALLS", ("a", 1, 0.2), ("b", 1, 0.6), ("c", 1, 0.9), ("d", 2, 0.9))
+    add(session, "CALL_TRANSCRIPTS", ("a", 1, "2024-03-31 23:59:59"), ("b", 1, "2024-01-01 00:00:00"),
+        ("c", 1, "2024-04-01 00:00:00"), ("d", 2, "2024-05-01 00:00:00"))  # fmt: skip
 
 
 def _later(session: Session) -> None:
@@ -54,6 +66,8 @@ def _later(session: Session) -> None:
     add(session, "MRR", (1, "2024-04-01", 400, True), (2, "2024-04-01", 900, True))
     add(session, "STG_SESSIONS", (90, 2, "2024-04-01 00:00:00", "facebook"))
     add(session, "PRED_TWITTER_COMMENTS", (1, "2024-04-01 00:00:00", 1.0), (2, "2024-06-01 00:00:00", 1.0))
+    add(session, "PRED_CUSTOMER_CALLS", ("e", 1, 1.0))
+    add(session, "CALL_TRANSCRIPTS", ("e", 1, "2024-04-01 00:00:00"))
 
 
 def test_each_feature_is_what_its_name_says(inputs):
@@ -63,12 +77,13 @@ def test_each_feature_is_what_its_name_says(inputs):
         "customer_id": 1, "frequency": 1, "recency_days": 86, "tenure_days": 86, "monetary_value": 17.5,
         "total_amount": 35, "order_count": 3, "returned_orders": 2, "amount_last_90_days": 35,
         "orders_last_90_days": 3, "mean_gap_days": 86, "mrr": 40, "subscribed_months": 2, "comment_count": 2,
-        "sentiment": 0.5, "first_touch_channel": "direct",
+        "sentiment": 0.5, "call_count": 2, "call_sentiment": 0.4, "first_touch_channel": "direct",
     }  # fmt: skip
     assert one == expected
     assert set(expected) == {"customer_id", *FEATURES}
     assert (two["monetary_value"], two["mrr"], two["subscribed_months"]) == (0, 0, 1)
     assert pd.isna(two["sentiment"])
+    assert pd.isna(two["call_sentiment"]), "transcribed after the cut"
 
 
 def test_nothing_on_or_after_the_cut_reaches_a_feature(inputs):
