@@ -11,8 +11,9 @@ It imports nothing from the rest of this project, so that it can be used and pub
 """
 
 from .columns import ColumnMismatch
-from .io_manager import ConfigurableSnowparkIOManager, ConnectionArguments, SessionSource, SnowparkIOManager
+from .io_manager import ConfigurableSnowparkIOManager, SnowparkIOManager
 from .names import TEMPORARY_PREFIX
+from .sessions import ConnectionArguments, SessionSource
 from .writing import PartitionConflict
 
 __all__ = [

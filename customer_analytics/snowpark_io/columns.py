@@ -20,7 +20,7 @@ UNTYPED = "string"
 
 @dataclass(frozen=True)
 class Column:
-    """A column by its stored name and Snowflake type; None is a type that only the query itself knows."""
+    """A column by its stored name and Snowflake type; None is a type that only the query or the table knows."""
 
     name: str
     type: str | None
@@ -105,10 +105,15 @@ def _described_type(kind: str, m: Any) -> str | None:
     return kind if kind in ("DATE", "BOOLEAN", "VARIANT", "BINARY") else None
 
 
-def arrow_to_snowflake(type_: pa.DataType) -> str:
-    """The Snowflake type that holds every value of an Arrow type. A type that has none raises TypeError."""
+def arrow_to_snowflake(type_: pa.DataType) -> str | None:
+    """The Snowflake type that holds every value of an Arrow type; None for `null`, which any type holds.
+
+    A type that has no counterpart raises TypeError.
+    """
     import pyarrow.types as t
 
+    if t.is_null(type_):
+        return None
     if t.is_dictionary(type_):
         return arrow_to_snowflake(type_.value_type)  # pyright: ignore[reportAttributeAccessIssue]
     if t.is_boolean(type_):
@@ -119,7 +124,7 @@ def arrow_to_snowflake(type_: pa.DataType) -> str:
         return f"NUMBER(38,{max(type_.scale, 0)})"  # pyright: ignore[reportAttributeAccessIssue]
     if t.is_floating(type_):
         return "FLOAT"
-    if t.is_string(type_) or t.is_large_string(type_) or t.is_string_view(type_) or t.is_null(type_):
+    if t.is_string(type_) or t.is_large_string(type_) or t.is_string_view(type_):
         return "VARCHAR"
     if t.is_date(type_):
         return "DATE"

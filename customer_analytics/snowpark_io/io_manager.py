@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 from pydantic import Field, PrivateAttr
@@ -15,39 +14,12 @@ from .columns import SCHEMA_KEY, Column, declared_columns
 from .names import TableName, literal, quoted, stored_name
 from .partitions import partition_predicate
 from .reading import lazy_table, load
+from .sessions import ConnectionArguments, SessionSource, private_key_bytes, session_source
 from .writing import is_snowpark, replace_partitions, replace_table, source_of
 
 if TYPE_CHECKING:
+    from snowflake.connector import SnowflakeConnection
     from snowflake.snowpark import Session
-
-
-class SessionSource(Protocol):
-    """Any object that has a Snowpark session for the calling thread."""
-
-    def session(self) -> Session: ...
-
-
-class ConnectionArguments:
-    """Sessions from connection arguments, one for each thread (a Snowpark session is not safe to share)."""
-
-    def __init__(self, arguments: Mapping[str, Any]) -> None:
-        self._arguments = dict(arguments)
-        self._local = threading.local()
-        self._opened: list[Session] = []
-
-    def session(self) -> Session:
-        if not hasattr(self._local, "session"):
-            from snowflake.snowpark import Session
-
-            self._local.session = Session.builder.configs(self._arguments).create()
-            self._opened.append(self._local.session)
-        return self._local.session
-
-    def close(self) -> None:
-        """Close every session that was opened here; the next call of `session` opens a new one."""
-        self._local = threading.local()
-        while self._opened:
-            self._opened.pop().close()
 
 
 class SnowparkIOManager(dg.IOManager):
@@ -66,14 +38,14 @@ class SnowparkIOManager(dg.IOManager):
 
     def __init__(
         self,
-        sessions: SessionSource | Mapping[str, Any],
+        sessions: SessionSource | Mapping[str, Any] | Session | SnowflakeConnection,
         *,
         database: str | None = None,
         schema: str | None = None,
         default_load_type: type | None = None,
     ) -> None:
-        """`sessions` gives the Snowpark session, or is the connection arguments themselves."""
-        self._sessions = ConnectionArguments(sessions) if isinstance(sessions, Mapping) else sessions
+        """`sessions` is connection arguments, an open session or connection, or has a method `session()`."""
+        self._sessions = session_source(sessions)
         self._database, self._schema, self._default = database, schema, default_load_type
         self._schemas: set[str] = set()
         """Schemas that were there when a table was written: each is looked up once."""
@@ -101,15 +73,14 @@ class SnowparkIOManager(dg.IOManager):
         upstream = context.upstream_output
         metadata = (upstream.definition_metadata if upstream else None) or {}
         table = self._table(context, metadata, upstream)
-        wanted = context.dagster_type.typing_type if context.dagster_type else Any
+        wanted = _load_type(context.dagster_type.typing_type if context.dagster_type else Any, self._default)
         session = self._sessions.session()
         columns = (context.definition_metadata or {}).get("columns")
         frame = lazy_table(session, table, columns, partition_predicate(context, metadata))
-        as_type = _load_type(wanted, self._default)
-        if isinstance(frame, as_type):
+        if isinstance(frame, wanted):
             return frame  # lazy: nothing is asked of Snowflake now
         with _tagged(session, context):
-            return load(frame, as_type)
+            return load(frame, wanted)
 
     def _table(
         self, context: dg.InputContext | dg.OutputContext, metadata: Mapping[str, Any], upstream: Any = None
@@ -152,6 +123,7 @@ class ConfigurableSnowparkIOManager(dg.ConfigurableIOManagerFactory):
     account: str = Field(description="Snowflake account identifier.")
     user: str | None = Field(default=None, description="User login name.")
     password: str | None = Field(default=None, description="User password.")
+    private_key: str | None = Field(default=None, description="Private key, in PEM or that in base64.")
     private_key_path: str | None = Field(default=None, description="Path of the private key file.")
     private_key_password: str | None = Field(default=None, description="Passphrase of the private key.")
     authenticator: str | None = Field(default=None, description="Such as externalbrowser or oauth.")
@@ -173,13 +145,15 @@ class ConfigurableSnowparkIOManager(dg.ConfigurableIOManagerFactory):
             "user": self.user,
             "password": self.password,
             "private_key_file": self.private_key_path,
-            "private_key_file_pwd": self.private_key_password,
+            "private_key_file_pwd": self.private_key_password if self.private_key_path else None,
             "authenticator": self.authenticator,
             "role": self.role,
             "warehouse": self.warehouse,
             "database": self.database,
             **(self.additional_snowflake_connection_args or {}),
         }
+        if self.private_key:
+            arguments["private_key"] = private_key_bytes(self.private_key, self.private_key_password)
         self._connections = ConnectionArguments({k: v for k, v in arguments.items() if v is not None})
         return SnowparkIOManager(self._connections, database=self.database, schema=self.schema_)
 

@@ -48,7 +48,7 @@ def as_arrow(frame: DataFrame) -> pa.Table:
 
 
 def load(frame: DataFrame, as_type: Any) -> Any:
-    """The frame as a pandas frame, an Arrow table, or as it is."""
+    """The frame's rows as a pandas frame, an Arrow table or an Arrow reader."""
     import pyarrow as pa
 
     if as_type is pa.Table:
@@ -56,6 +56,4 @@ def load(frame: DataFrame, as_type: Any) -> Any:
     if as_type is pa.RecordBatchReader:
         table = as_arrow(frame)
         return pa.RecordBatchReader.from_batches(table.schema, table.to_batches())
-    if f"{as_type.__module__}.{as_type.__qualname__}".startswith("pandas."):
-        return frame.to_pandas()
-    return frame
+    return frame.to_pandas()

@@ -74,7 +74,7 @@ def source_of(
             obj.write.save_as_table(temporary.sql, mode="errorifexists", table_type="temporary")
             columns = described(session, f"SELECT * FROM {temporary.sql}")
         else:
-            columns = _frame_columns(obj, declared)
+            columns = _frame_columns(session, obj, table, declared)
             made.append(f"TABLE IF EXISTS {temporary.sql}")
             session.sql(f"CREATE TEMPORARY TABLE {temporary.sql} ({_definitions(columns)})").collect()
             if len(frame_columns(obj)):
@@ -188,15 +188,17 @@ def _one_query(frame: Any) -> str | None:
     return query if query.lstrip(" (\n").upper().startswith(("SELECT", "WITH")) and "?" not in query else None
 
 
-def _frame_columns(frame: Any, declared: Sequence[Column]) -> list[Column]:
+def _frame_columns(session: Session, frame: Any, table: TableName, declared: Sequence[Column]) -> list[Column]:
     """A frame's columns under its own names, but with the declared types: the upload casts once."""
     columns = frame_columns(frame)
-    if not columns and declared:
-        return [
-            Column(c.name, c.type or "VARCHAR") for c in declared
-        ]  # DataFrame(): an empty table of the declared columns
-    wanted = {source.name: target for source, target in projection(columns, declared)}
-    return [Column(c.name, wanted[c.name].type) for c in columns]
+    if not columns and declared:  # DataFrame(): an empty table of the declared columns
+        return [Column(c.name, c.type or "VARCHAR") for c in declared]
+    types = {source.name: target.type for source, target in projection(columns, declared)}
+    if untyped := [name for name, type_ in types.items() if type_ is None]:
+        # NULL throughout, as each column of an empty pandas frame is: it takes the type that the table has.
+        there = {c.name: c.type for c in existing_columns(session, table.sql) or ()}
+        types |= {name: there.get(name) or "VARCHAR" for name in untyped}
+    return [Column(c.name, types[c.name]) for c in columns]
 
 
 def _fit(session: Session, table: TableName, columns: list[Column]) -> list[Column]:

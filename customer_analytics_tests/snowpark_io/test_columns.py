@@ -67,6 +67,18 @@ def test_a_frame_without_columns_is_an_empty_declared_table(io: SnowparkIOManage
         write(io, pd.DataFrame())
 
 
+def test_columns_that_are_null_throughout_keep_the_tables_types(io: SnowparkIOManager, session: Session) -> None:
+    """pandas knows no type of such a column, nor of any column of an empty frame."""
+    write(io, pd.DataFrame({"N": [1], "D": [dt.date(2020, 1, 2)], "T": ["x"]}))
+    types = [f.datatype for f in session.table("T").schema.fields]
+    for frame in (pd.DataFrame({"N": [2], "D": [None], "T": [None]}), pd.DataFrame(columns=["N", "D", "T"])):
+        write(io, frame)
+        assert [f.datatype for f in session.table("T").schema.fields] == types
+        assert content(session) == [(2, None, None)][: len(frame)]
+    write(io, pd.DataFrame({"NEW": [None]}))
+    assert content(session) == [(None,)]
+
+
 def test_types_that_arrow_has(io: SnowparkIOManager, session: Session) -> None:
     zone = pa.timestamp("us", "America/New_York")
     noon = dt.datetime(2020, 1, 1, 12, tzinfo=dt.UTC)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import base64
 from typing import Any, cast
 
 import dagster as dg
 import pandas as pd
 import pyarrow as pa
 import pytest
+from cryptography.hazmat.primitives import serialization as crypto
+from cryptography.hazmat.primitives.asymmetric import rsa
 from snowflake.snowpark import Session
 
 from customer_analytics.resources.warehouse import Warehouse
@@ -70,6 +73,62 @@ def test_secrets_can_come_from_the_environment_and_nothing_connects_before_it_mu
         "private_key_file": "key.p8",
         "database": "D",
     }
+
+
+@pytest.mark.parametrize("given", ["session", "connection", "resource"])
+def test_a_session_or_connection_can_be_given_and_stays_its_owners(
+    warehouse: Warehouse, session: Session, given: str
+) -> None:
+    @dg.asset
+    def numbers() -> pd.DataFrame:
+        return pd.DataFrame({"V": [1]})
+
+    @dg.asset
+    def same(numbers: pa.Table) -> pa.Table:
+        return numbers
+
+    schema = schema_of(session)
+    resources: dict[str, Any] = {}
+    with warehouse.connect() as connection:
+        if given == "resource":
+            from dagster_snowflake import SnowflakeResource
+
+            @dg.io_manager(required_resource_keys={"snowflake"})
+            def manager(context: dg.InitResourceContext) -> Any:
+                with context.resources.snowflake.get_connection() as of_resource:
+                    yield SnowparkIOManager(of_resource, schema=schema)
+
+            resources["io_manager"] = manager
+            arguments = cast("Any", warehouse).portable_args()
+            named = {name: arguments.pop(name) for name in ("account", "user", "password", "database")}
+            resources["snowflake"] = SnowflakeResource(**named, additional_snowflake_connection_args=arguments)
+        else:
+            resources["io_manager"] = SnowparkIOManager(session if given == "session" else connection, schema=schema)
+        assert dg.materialize([numbers, same], resources=resources).success
+        assert not connection.is_closed()
+    assert content(session, "SAME") == [(1,)]
+
+
+def test_what_gives_no_session_is_refused() -> None:
+    with pytest.raises(TypeError, match="str gives no Snowpark session: pass connection arguments"):
+        SnowparkIOManager("account")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("passphrase", [None, "it's secret"])
+@pytest.mark.parametrize("in_base64", [False, True])
+def test_a_private_key_as_text_is_the_key_of_a_file(passphrase: str | None, in_base64: bool) -> None:
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    serialization = crypto.PrivateFormat.PKCS8
+    encryption = crypto.BestAvailableEncryption(passphrase.encode()) if passphrase else crypto.NoEncryption()
+    pem = key.private_bytes(crypto.Encoding.PEM, serialization, encryption)
+    text = base64.b64encode(pem).decode() if in_base64 else pem.decode()
+    io = ConfigurableSnowparkIOManager(
+        account="nowhere", user="me", database="D", private_key=text, private_key_password=passphrase
+    )
+    with dg.build_resources({"io": io}) as resources:
+        arguments = resources.io._sessions._arguments
+    expected = key.private_bytes(crypto.Encoding.DER, serialization, crypto.NoEncryption())
+    assert arguments == {"account": "nowhere", "user": "me", "database": "D", "private_key": expected}
 
 
 def test_a_key_prefix_is_the_schema_and_metadata_wins(warehouse: Warehouse, session: Session) -> None:

@@ -163,6 +163,16 @@ def test_columns_of_partitions_are_added_but_never_lost(io: SnowparkIOManager, s
     assert content(session) == [("it's \\", 2, "new"), ("north", 1, None)]
 
 
+def test_a_partition_of_nulls_or_of_nothing_fits_the_table(io: SnowparkIOManager, session: Session) -> None:
+    options: Any = {"partitions_def": STATIC, "metadata": {"partition_expr": "REGION"}}
+    write(io, pd.DataFrame({"REGION": ["north"], "V": [1.5], "D": [dt.date(2020, 1, 1)]}), partition="north", **options)
+    other = "it's \\"
+    write(io, pd.DataFrame({"REGION": [other], "V": [None], "D": [None]}), partition=other, **options)
+    assert content(session) == [(other, None, None), ("north", 1.5, dt.date(2020, 1, 1))]
+    write(io, pd.DataFrame(columns=["REGION", "V", "D"]), partition=other, **options)
+    assert content(session) == [("north", 1.5, dt.date(2020, 1, 1))]
+
+
 def test_partitions_without_a_column_are_named(io: SnowparkIOManager) -> None:
     with pytest.raises(dg.DagsterInvalidDefinitionError, match="partition_expr"):
         write(io, pd.DataFrame({"V": [1]}), partition="north", partitions_def=STATIC)
