@@ -53,7 +53,10 @@ class FetchedFile:
     """SHA-256 of the content."""
     size: int
     plain: bool
-    """Whether no quote, lone carriage return, blank or very long line is in it: then a line is a row."""
+    """Whether DuckDB may read it: no lone carriage return, blank or very long line, no quote beside a blank, which it
+    would take for part of the quoting."""
+    lines: int = 0
+    """Lines of a CSV file, its header among them."""
 
 
 def find(uri: str, name: str) -> SourceFile | None:
@@ -79,10 +82,11 @@ def find(uri: str, name: str) -> SourceFile | None:
         raise SourceError(
             f"SOURCE_URI {shown} is not there: set SOURCE_URI to the folder of the source files"
         ) from showable(error, uri)
-    except (OSError, ValueError, ImportError) as error:
-        reason = without_credentials(str(error)) or type(error).__name__
+    except SourceError:
+        raise
+    except Exception as error:  # each cloud's library has errors of its own
         raise SourceUnreachable(
-            f"SOURCE_URI {shown} cannot be read ({reason}): check the address and the access"
+            f"SOURCE_URI {shown} cannot be read ({_reason(error)}): check the address and the access"
         ) from showable(error, uri)
     if len(found) > 1:
         names = " and ".join(PurePosixPath(p).name for p in found)
@@ -100,6 +104,11 @@ def _web_server_has(filesystem: Any, url: str) -> bool:
             return False
         raise OSError(f"it answers {status}" if status else type(error.__cause__).__name__) from error
     return True
+
+
+def _reason(error: Exception) -> str:
+    """What a file system's error says, on one line and without credentials."""
+    return without_credentials(" ".join(str(error).split())) or type(error).__name__
 
 
 def _refuse_what_looks_like_it(entries: list[dict[str, Any]], name: str, shown: str) -> None:
@@ -140,17 +149,18 @@ def fetch(source: SourceFile, work: Path) -> FetchedFile:
                 look.at(block)
                 if copy is not None:
                     copy.write(block)
-    except OSError as error:
-        reason = without_credentials(str(error)) or type(error).__name__
-        raise SourceUnreachable(f"{source.shown} cannot be read ({reason}): check the access to it") from showable(
-            error, source.path
-        )
+    except SourceError:
+        raise
+    except Exception as error:  # each cloud's library has errors of its own
+        raise SourceUnreachable(
+            f"{source.shown} cannot be read ({_reason(error)}): check the access to it"
+        ) from showable(error, source.path)
     if size == 0:
         raise SourceError(f"{source.shown} is empty (0 bytes): write it again, with its header")
     look.end()
     if before and (now := path.stat()) and (now.st_mtime_ns, now.st_size) != (before.st_mtime_ns, before.st_size):
         raise SourceError(f"{source.shown} changed while it was read: run again when it is complete")
-    return FetchedFile(source, path, digest.hexdigest(), size, look.plain)
+    return FetchedFile(source, path, digest.hexdigest(), size, look.plain, look.lines)
 
 
 def _copy(path: Path, here: bool) -> Any:
@@ -167,7 +177,7 @@ def _blocks(file: IO[bytes]) -> Iterator[bytes]:
 class _ParquetLook:
     """A Parquet file begins and ends with its mark."""
 
-    plain = True
+    plain, lines = True, 0
 
     def __init__(self, shown: str) -> None:
         self.shown, self.first, self.last = shown, b"", b""
@@ -208,7 +218,8 @@ class _CsvLook:
         self._decode(block)
         seam = self._tail + block
         blank = b"\n\n" in seam or b"\n\r\n" in seam or (not self._tail and block.startswith((b"\n", b"\r")))
-        self.plain = self.plain and not blank and b'"' not in block and self._short_lines(block)
+        beside = b'"' in block and any(pair in seam for pair in (b' "', b'" ', b'\t"', b'"\t'))
+        self.plain = self.plain and not blank and not beside and self._short_lines(block)
         self.lines += block.count(b"\n")
         self._returns += block.count(b"\r")
         self._windows_ends += block.count(b"\r\n") + (self._tail.endswith(b"\r") and block.startswith(b"\n"))
@@ -247,6 +258,7 @@ class _CsvLook:
         self._decode(b"", final=True)
         lines_end_alike = self._returns == 0 or self._returns == self._windows_ends == self.lines
         self.plain = self.plain and lines_end_alike
+        self.lines += not self._tail.endswith(b"\n")
 
 
 def discard(fetched: FetchedFile) -> None:

@@ -38,7 +38,14 @@ def value(column: Column, raw: str) -> str:
     if column.type == TEXT:
         return f"nullif({raw}, '')"
     text = f"trim({raw})"
-    return f"CASE WHEN regexp_full_match({text}, {literal(_PATTERNS[column.type])}) THEN {_cast(column, text)} END"
+    pattern = literal(_PATTERNS[column.type])
+    by_pattern = f"CASE WHEN regexp_full_match({text}, {pattern}) THEN {_cast(column, text)} END"
+    if column.type == MONEY:
+        return by_pattern
+    # A text that is what its own value prints needs no pattern: most are, and it costs a third.
+    cast = f"TRY_CAST({raw} AS {DUCKDB_TYPES[column.type]})"
+    in_range = "" if column.type == INTEGER else f" AND {_in_range(cast)}"
+    return f"CASE WHEN CAST({cast} AS VARCHAR) = {raw}{in_range} THEN {cast} ELSE {by_pattern} END"
 
 
 def _cast(column: Column, text: str) -> str:
@@ -48,14 +55,16 @@ def _cast(column: Column, text: str) -> str:
         return f"TRY_CAST({text} AS DECIMAL(28,9))"
     zoned = f"TRY_CAST(regexp_replace({text}, ' ([+-])', '\\1') AS TIMESTAMPTZ) AT TIME ZONE 'UTC'"
     has_zone = f"regexp_full_match({text}, {literal(_ZONED)})"
-    moment = f"CASE WHEN {has_zone} THEN {zoned} ELSE TRY_CAST({text} AS TIMESTAMP) END"
-    in_range = (
-        f"CASE WHEN ({moment}) >= TIMESTAMP '0001-01-01' AND ({moment}) < TIMESTAMP '10000-01-01' THEN {moment} END"
-    )
+    moment = f"(CASE WHEN {has_zone} THEN {zoned} ELSE TRY_CAST({text} AS TIMESTAMP) END)"
     if column.type == TIMESTAMP:
-        return in_range
+        return f"CASE WHEN {_in_range(moment)} THEN {moment} END"
     # A day with a time of day is not cut to the day: that would drop something.
-    return f"CASE WHEN date_trunc('day', {moment}) = ({moment}) THEN CAST({in_range} AS DATE) END"
+    return f"CASE WHEN {_in_range(moment)} AND date_trunc('day', {moment}) = {moment} THEN CAST({moment} AS DATE) END"
+
+
+def _in_range(moment: str) -> str:
+    """Years 1 to 9999, and no infinity."""
+    return f"{moment} >= TIMESTAMP '0001-01-01' AND {moment} < TIMESTAMP '10000-01-01'"
 
 
 def faults(table: Table, raw: dict[str, str], typed: dict[str, str]) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,19 +28,19 @@ class Read:
         return [r["ROW_TEXT"] for r in self.rejected]
 
 
-def read(folder: Path, table: Table, content: str | bytes, suffix: str = "csv") -> Read:
-    """The rows and rejects of `content` as the source file of `table`."""
+def read(folder: Path, table: Table, content: str | bytes, suffix: str = "csv", strictly: bool = False) -> Read:
+    """The rows and rejects of `content` as the source file of `table`; `strictly` by the strict reader."""
     path = folder / f"{source_name(table)}.{suffix}"
     path.write_bytes(content.encode() if isinstance(content, str) else content)
-    return read_source(folder, table)
+    return read_source(folder, table, strictly)
 
 
-def read_source(folder: Path, table: Table) -> Read:
+def read_source(folder: Path, table: Table, strictly: bool = False) -> Read:
     source = files.find(str(folder), source_name(table))
     assert source is not None
     with tempfile.TemporaryDirectory() as work:
         fetched = files.fetch(source, Path(work))
-        staged = staging.stage(fetched, table, Path(work))
+        staged = staging.stage(replace(fetched, plain=fetched.plain and not strictly), table, Path(work))
         rejected = staged.rejected(dt.datetime(2026, 11, 23)).read_all().to_pylist()
         unknown = staged.extra_columns
         table_rows = staged.rows().read_all()

@@ -11,12 +11,17 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from fsspec.core import url_to_fs
 
-from customer_analytics.sources import SourceError, files
+from customer_analytics.sources import SourceError, SourceUnreachable, files
 from customer_analytics.tables import STG_CUSTOMERS, STG_ORDERS
 from customer_analytics_tests.sources.reading import read, read_source
 
 GOOD = "customer_id,first_name,last_name\n1,Ann,B.\n"
+
+
+class _Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None: ...
 
 
 @pytest.mark.parametrize(
@@ -104,8 +109,6 @@ def test_header_only_is_an_empty_table(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("uri", ["memory", "file"])
 def test_any_fsspec_address(tmp_path: Path, uri: str) -> None:
-    from fsspec.core import url_to_fs
-
     address = "memory://shop/in" if uri == "memory" else f"file://{tmp_path}"
     filesystem, folder = url_to_fs(address)
     filesystem.pipe_file(f"{folder}/CUSTOMERS.csv", GOOD.encode())
@@ -157,5 +160,48 @@ def test_a_web_server(tmp_path: Path) -> None:
             server.shutdown()
 
 
-class _Quiet(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, *_: object) -> None: ...
+@pytest.mark.parametrize("status", [401, 403, 500, None])
+def test_a_web_server_that_does_not_answer_has_not_said_that_a_file_is_absent(status: int | None) -> None:
+    """Else a wrong address or an expired token would give empty tables. None: nobody listens there."""
+
+    class Refusing(_Quiet):
+        def do_GET(self) -> None:
+            self.send_error(status or 500)
+
+        do_HEAD = do_GET
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Refusing) as server:
+        address = f"http://127.0.0.1:{server.server_port}"
+        if status is None:
+            server.server_close()
+        else:
+            threading.Thread(target=server.serve_forever, daemon=True).start()
+        try:
+            with pytest.raises(
+                SourceUnreachable, match=rf"{address} cannot be read \(.*{status or 'onnect'}.*check the"
+            ):
+                files.find(address, "customers")
+        finally:
+            if status is not None:
+                server.shutdown()
+
+
+def test_a_download_that_breaks_off_is_named(tmp_path: Path) -> None:
+    class Cut(_Quiet):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Length", "1000")
+            self.end_headers()
+            self.wfile.write(GOOD.encode())
+
+        do_HEAD = do_GET
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Cut) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        address = f"http://127.0.0.1:{server.server_port}"
+        try:
+            source = files.SourceFile(url_to_fs(address)[0], f"{address}/customers.csv", f"{address}/customers.csv")
+            with pytest.raises(SourceUnreachable, match=r"customers.csv cannot be read .*check the access"):
+                files.fetch(source, tmp_path)
+        finally:
+            server.shutdown()
