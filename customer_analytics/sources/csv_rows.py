@@ -59,12 +59,14 @@ def read_header(path: Path, table: Table, shown: str) -> Header:
         record = next(_records(file), None)
     if record is None:
         raise SourceError(f"{shown} has no header: write the column names into its first line")
+    if "\r" in record.text and "\n" not in record.text:
+        raise SourceError(f"{shown} ends its lines by carriage returns alone: save it with line feeds")
+    if "," not in record.text:
+        for mark, word in _DELIMITERS.items():
+            if mark in record.text:
+                raise SourceError(f"{shown} line 1 separates its columns by {word}: save it with commas")
     if record.fields is None:
         raise SourceError(f"{shown} line 1 is not a CSV header ({record.error}): mend its quotes or line ends")
-    if len(record.fields) == 1:
-        for mark, word in _DELIMITERS.items():
-            if mark in record.fields[0]:
-                raise SourceError(f"{shown} line 1 separates its columns by {word}: save it with commas")
     return checked_header(record.fields, table, shown, record.line + record.text.count("\n"))
 
 

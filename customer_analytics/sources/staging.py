@@ -186,11 +186,14 @@ def _width_error(record: Record, width: int) -> str | None:
 
 def _read_parquet(connection: duckdb.DuckDBPyConnection, file: FetchedFile, table: Table) -> tuple[str, ...]:
     import duckdb
+    import pyarrow as pa
+    import pyarrow.parquet as pq
 
     try:
         scan = f"read_parquet({rules.literal(str(file.path))}, file_row_number = true)"
         described = connection.execute(f"DESCRIBE SELECT * EXCLUDE (file_row_number) FROM {scan}").fetchall()
-        header = checked_header([row[0] for row in described], table, file.source.shown)
+        # The file's own names: DuckDB gives a second `label` another name.
+        header = checked_header(pq.read_schema(file.path).names, table, file.source.shown)
         places = header.places(table)
         for name, place in places.items():
             kind = described[place][1]
@@ -204,7 +207,7 @@ def _read_parquet(connection: duckdb.DuckDBPyConnection, file: FetchedFile, tabl
         _check(connection, table, f"(SELECT file_row_number + 1 AS line, {columns} FROM {scan})", places, line="line")
     except duckdb.OutOfMemoryException:
         raise
-    except duckdb.Error as error:
+    except (duckdb.Error, pa.ArrowException) as error:
         reason = str(error).splitlines()[0]
         raise SourceError(f"{file.source.shown} cannot be read as Parquet ({reason}): write it again") from error
     return header.unknown(table)

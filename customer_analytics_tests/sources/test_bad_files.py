@@ -40,7 +40,8 @@ class _Quiet(http.server.SimpleHTTPRequestHandler):
         (GOOD.encode() + b"2,\xc3", "line 3 is not UTF-8"),
         (random.Random(1).randbytes(5000), "not UTF-8|NUL byte"),
         (b"PAR1" + b"0" * 100, "is a Parquet file: name it .parquet"),
-        (GOOD.replace("\n", "\r").encode(), "line 1 is not a CSV header"),
+        (b'"customer_id";"first_name";"last_name"\n"1";"a";"b"\n', "line 1 separates its columns by semicolons"),
+        (GOOD.replace("\n", "\r").encode(), "ends its lines by carriage returns alone: save it with line feeds"),
         (b'customer_id,"first_name,last_name\n', "line 1 is not a CSV header"),
         (b"1,Ann,B.\n2,Bob,C.\n", "lacks the columns customer_id, first_name, last_name"),
     ],
@@ -85,6 +86,13 @@ def test_a_parquet_file_without_a_column_or_with_a_column_of_bytes(tmp_path: Pat
     content = _parquet(tmp_path, customer_id=pa.array([1]), first_name=pa.array([b"a"]), last_name=pa.array([["b"]]))
     with pytest.raises(SourceError, match="column first_name is of type BLOB"):
         read(tmp_path, STG_CUSTOMERS, content, "parquet")
+
+
+def test_a_parquet_file_with_a_column_twice(tmp_path: Path) -> None:
+    twice = pa.table([[1], ["a"], ["b"], ["c"]], ["customer_id", "first_name", "last_name", "FIRST_NAME"])
+    pq.write_table(twice, tmp_path / "customers.parquet")
+    with pytest.raises(SourceError, match=r"customers.parquet has the column first_name more than once: remove one"):
+        read_source(tmp_path, STG_CUSTOMERS)
 
 
 def test_two_files_of_one_name_and_no_folder(tmp_path: Path) -> None:
