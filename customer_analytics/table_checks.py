@@ -158,10 +158,17 @@ def _checks(name: str, table: Table, measures: Sequence[Measure]) -> dg.AssetChe
 
 def _absent(session: Session, tables: set[str]) -> set[str]:
     """Those that are not there: a run of one branch in a fresh warehouse builds no other."""
-    if not tables:
-        return set()
-    query = "SELECT table_name FROM information_schema.tables WHERE table_schema = CURRENT_SCHEMA()"
-    return tables - {row[0] for row in session.sql(query).collect()}
+    from snowflake.snowpark.exceptions import SnowparkSQLException
+
+    absent = set()
+    for table in tables:
+        try:
+            session.sql(f"SELECT 1 FROM {identifier(table)} LIMIT 0").collect()
+        except SnowparkSQLException as error:
+            if "does not exist" not in str(error):
+                raise
+            absent.add(table)
+    return absent
 
 
 def measured(session: Session, table: Table, measures: Sequence[Measure]) -> list[float]:
