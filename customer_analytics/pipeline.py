@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -232,8 +233,9 @@ def _record(
         started[step] = timestamp
     elif kind in ("STEP_SUCCESS", "STEP_FAILURE"):
         report.seconds[step] = timestamp - started.get(step, timestamp)
-        if kind == "STEP_FAILURE":
-            report.failures[step] = root_cause(event.step_failure_data.error)
+        error = event.step_failure_data.error if kind == "STEP_FAILURE" else None
+        if error is not None and error.cls_name != "DagsterAssetCheckFailedError":  # the failed check has told why
+            report.failures[step] = root_cause(error)
     elif kind == "ASSET_MATERIALIZATION":
         materialization = event.step_materialization_data.materialization
         report.materialised[materialization.asset_key.to_user_string()] = {
@@ -251,11 +253,13 @@ def _record(
 
 
 def root_cause(error: Any) -> str:
-    """The message of a serialised error without Dagster's own around it, on one line."""
+    """The message of a serialised error without Dagster's own around it nor our class's name, on one line."""
     while (
         error is not None
         and error.cause is not None
         and (error.cls_name or "").startswith(("Dagster", "Failure", "RetryRequested"))
     ):
         error = error.cause
-    return " ".join(error.message.split()) if error is not None else "unknown error"
+    if error is None:
+        return "unknown error"
+    return re.sub(r"^customer_analytics\.[\w.]+: ", "", " ".join(error.message.split()))

@@ -202,9 +202,9 @@ def _summary(console: Console, definitions: Definitions, instance: DagsterInstan
     console.print(table)
     for name, why in report.warnings.items():
         found = why.replace("observed=", "found ").removesuffix(", threshold=0")
-        console.print(Text(f"warning  {name}: {found}"[:400], style="yellow"))
+        console.print(Text(f"warning  {name}: {found}"[:400], style="yellow"), soft_wrap=True)
     for name, why in report.failures.items():
-        console.print(Text(f"FAILED   {name}: {why}", style="red"))
+        console.print(Text(f"FAILED   {name}: {why}", style="red"), soft_wrap=True)
     built = len(report.materialised.keys() - report.unchanged)
     console.print(
         f"{built} assets built, {len(report.unchanged)} looked at and unchanged, in {report.total_seconds:.0f} s."

@@ -37,6 +37,8 @@ class Measure:
     """Other tables that it reads, and so waits for."""
     parameters: tuple[Any, ...] = ()
     """Values bound to the question marks of `sql`, in order."""
+    remedy: str = ""
+    """What to do when it fails, where its name does not say so."""
 
     def limit(self, settings: Settings) -> float:
         return self.threshold(settings) if callable(self.threshold) else self.threshold
@@ -150,6 +152,9 @@ def _checks(name: str, table: Table, measures: Sequence[Measure]) -> dg.AssetChe
                 asset_key=key,
                 passed=value <= limit,
                 severity=dg.AssetCheckSeverity.ERROR if measure.blocking else dg.AssetCheckSeverity.WARN,
+                description=f"{value:.3g} found, {limit:g} allowed: {measure.remedy}"
+                if measure.remedy and value > limit
+                else None,
                 metadata={"observed": value, "threshold": limit},
             )
 

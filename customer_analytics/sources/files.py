@@ -84,7 +84,7 @@ def find(uri: str, name: str) -> SourceFile | None:
         ) from showable(error, uri)
     except SourceError:
         raise
-    except Exception as error:  # each cloud's library has errors of its own
+    except Exception as error:  # noqa: BLE001 - each cloud's library has errors of its own
         raise SourceUnreachable(
             f"SOURCE_URI {shown} cannot be read ({_reason(error)}): check the address and the access"
         ) from showable(error, uri)
@@ -151,7 +151,7 @@ def fetch(source: SourceFile, work: Path) -> FetchedFile:
                     copy.write(block)
     except SourceError:
         raise
-    except Exception as error:  # each cloud's library has errors of its own
+    except Exception as error:  # noqa: BLE001 - each cloud's library has errors of its own
         raise SourceUnreachable(
             f"{source.shown} cannot be read ({_reason(error)}): check the access to it"
         ) from showable(error, source.path)

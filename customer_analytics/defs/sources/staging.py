@@ -71,6 +71,7 @@ def _source_measures(table: Table) -> list[Measure]:
             f"(SELECT CASE WHEN {rejected} = 0 THEN 0 ELSE CAST({rejected} AS FLOAT) / ({rejected} + {rows}) END)",
             scalar=True,
             threshold=lambda settings: settings.max_rejected_share,
+            remedy=f"mend the rows of {source} that {STG_REJECTED.name} holds, or raise MAX_REJECTED_SHARE",
         ),
         Measure(
             "no_row_is_rejected",
