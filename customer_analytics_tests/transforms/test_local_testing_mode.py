@@ -1,11 +1,10 @@
 """What Snowpark's own local testing mode can run of the transforms: an engine that knows nothing of DuckDB or fakesnow.
 
-It cannot run the others (Snowpark 1.56): `session.generator` (revenue), ROUND (cpa_and_roas) and NULLIF
-(PRES_AD_SPEND) are not implemented; DATE_TRUNC and DATEADD fail on a column that is NULL throughout, and
-its windowed sums differ from Snowflake's, so revenue is wrong there even with the numbers given. Joins
-go wrong as soon as a row has no partner: a payment for an unknown order takes those of another order
-away, a customer who is in one table only ends in "cannot convert float NaN to integer". So only cases
-without such rows are here; the rules are tested on the local Snowflake.
+It cannot run the others (Snowpark 1.56): `session.generator` (CUSTOMER_REVENUE_BY_MONTH), ROUND (cpa_and_roas) and
+NULLIF (PRES_AD_SPEND) are not implemented. With the revenue given, churn and MRR run, but for open periods: DATE_TRUNC
+and DATEADD fail on NULL. With a ROUND of our own, CPA_AND_ROAS has two rows where there is one: a union keeps the
+months of times and those of dates apart. Joins go wrong in some cases where a row has no partner. So only cases
+without these are here; the rules are tested on the local Snowflake.
 """
 
 from __future__ import annotations
@@ -17,9 +16,10 @@ from typing import Any
 
 import pytest
 from snowflake.snowpark import Session
+from snowflake.snowpark.types import BooleanType, DateType, DecimalType, LongType, StructField, StructType
 
 from customer_analytics import tables as T
-from customer_analytics.transforms import attribution, customers
+from customer_analytics.transforms import attribution, customers, revenue
 from customer_analytics_tests.transforms import reference
 from customer_analytics_tests.transforms.frames import frame, rows_of
 
@@ -57,3 +57,40 @@ def test_touches(local: Session) -> None:
             assert row[name] == (pytest.approx(float(value)) if name.endswith(("points", "_revenue")) else value)
     [untouched] = rows_of(attribution.conversions_without_touch(seen, converted))
     assert untouched["customer_id"] == 4
+
+
+def _months(local: Session, rows: list[dict[str, Any]]) -> Any:
+    """Rows of CUSTOMER_REVENUE_BY_MONTH as a frame."""
+    kinds = {T.DATE: DateType(), T.INTEGER: LongType(), T.MONEY: DecimalType(28, 9), T.BOOLEAN: BooleanType()}
+    columns = T.CUSTOMER_REVENUE_BY_MONTH.columns
+    schema = StructType([StructField(c.name, kinds[c.type]) for c in columns])
+    return local.create_dataframe([[row[c.name] for c in columns] for row in rows], schema=schema)
+
+
+def test_churn_and_mrr(local: Session) -> None:
+    """New, upgrade, downgrade, churn, reactivation; one still pays in the present month, one for nothing."""
+    day = dt.date
+    drawn = [
+        (1, day(2026, 1, 1), day(2026, 3, 1), 10),
+        (1, day(2026, 2, 1), day(2026, 3, 1), 5),
+        (1, day(2026, 3, 1), day(2026, 4, 1), 8),
+        (1, day(2026, 6, 1), day(2026, 8, 1), 8),
+        (2, day(2026, 9, 1), day(2027, 1, 1), 20),
+        (3, day(2026, 9, 1), day(2026, 11, 1), 20),
+        (3, day(2026, 11, 1), day(2027, 1, 1), 0),
+    ]
+    periods = [(n, who, start, end, Decimal(amount)) for n, (who, start, end, amount) in enumerate(drawn)]
+    by_month = reference.revenue(periods, day(2026, 11, 23))
+    expected = reference.churn(by_month, periods)
+    given = _months(local, by_month)
+    churned = revenue.customer_churn_month(given, frame(local, T.STG_SUBSCRIPTION_PERIODS, periods)).cache_result()
+
+    def ordered(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        return sorted(rows, key=lambda r: (r["customer_id"], r["date_month"]))
+
+    assert ordered(rows_of(churned)) == ordered(expected)
+    changes = ordered(rows_of(revenue.mrr(given, churned)))
+    assert [{k: v for k, v in row.items() if k != "id"} for row in changes] == ordered(
+        reference.mrr(by_month, expected)
+    )
+    assert {row["change_category"] for row in changes} == {*T.CHANGE_CATEGORIES, None}
