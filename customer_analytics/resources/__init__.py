@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from customer_analytics.settings import Settings
+if TYPE_CHECKING:
+    # Pydantic is not imported by the processes that only transcribe.
+    from customer_analytics.settings import Settings
 
 
 def build_resources(settings: Settings) -> dict[str, Any]:

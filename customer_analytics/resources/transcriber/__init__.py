@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from customer_analytics.settings import Settings
-
 if TYPE_CHECKING:
     import numpy as np
+
+    from customer_analytics.settings import Settings
 
 SAMPLE_RATE = 16_000
 
