@@ -170,11 +170,11 @@ def _with_progress(
 def _summary(console: Console, definitions: Definitions, instance: DagsterInstance, report: RunReport) -> None:
     graph = definitions.resolve_asset_graph()
     table = Table(
-        Column("asset"),
+        Column("asset", no_wrap=True, min_width=25),
         Column("rows", justify="right"),
         Column("rejected", justify="right"),
         Column("seconds", justify="right"),
-        Column("result"),
+        Column("result", overflow="fold"),
     )
     for key in graph.toposorted_asset_keys:
         if not graph.get(key).is_materializable:
@@ -218,11 +218,16 @@ def _count(value: Any, hide_zero: bool = False) -> str:
     return "" if value is None or (hide_zero and not value) else f"{int(value):,}"
 
 
+_SCORES = {
+    "model_version": "{}",
+    "champion_holdout_accuracy": "accuracy {:.3f}",
+    "champion_holdout_auc": "AUC {:.3f}",
+    "normalised_gini": "Gini {:.3f}",
+}
+"""What is shown of a model's metadata."""
+
+
 def _scores(metadata: dict[str, Any]) -> str:
     """A model's version and scores, in brackets; nothing for a table."""
-    shown = [
-        f"{name} {metadata[name]:.3f}" if isinstance(metadata[name], float) else f"{metadata[name]}"
-        for name in ("model_version", "accuracy", "roc_auc", "normalised_gini")
-        if name in metadata and isinstance(metadata[name], float | str | int)
-    ]
+    shown = [form.format(metadata[name]) for name, form in _SCORES.items() if metadata.get(name) is not None]
     return f"({', '.join(shown)})" if shown else ""
