@@ -8,9 +8,10 @@ All that it keeps is one folder. See `docs/local-snowflake.md`.
 - `protocol`: Snowflake's HTTP requests; `sessions`: who is connected.
 - `several`, `session_variables`, `text_rewrites`: the text before it is parsed; `bindings`: bound values.
 - `statements`: one statement from text to reply; `translation`: its tree from Snowflake's SQL to DuckDB's, with
-  `column_types`, `values`, `conversions`, `functions` and `semi_structured`.
+  `snowflake_types`, `column_types`, `values`, `conversions`, `functions`, `pivots` and `semi_structured`.
 - `table_definitions`, `databases`, `session_parameters`, `catalogue_answers`, `object_times`: DDL, sessions and SHOW.
-- `stages`, `staged_files`, `csv_files`, `copy_into_table`, `load_history`, `links`: files.
-- `models`, `locks`, `results`, `errors`, `engine`: one concern each.
+- `stages`, `staged_files`, `file_formats`, `csv_files`, `copy_into_table`, `copy_into_stage`, `load_history`,
+  `links`: files.
+- `models`, `locks`, `results`, `errors`, `engine`, `duck` (transactions): one concern each.
 - `fakesnow_patches`: the one place where fakesnow is changed from outside.
 """

@@ -7,14 +7,17 @@ import re
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
 from sqlglot import exp
 
+from customer_analytics.local_snowflake.duck import Change, Duck
 from customer_analytics.local_snowflake.names import qualified
 from customer_analytics.local_snowflake.table_definitions import columns
 
 if TYPE_CHECKING:
     from customer_analytics.local_snowflake.engine import Connection
 
+_BATCH = "LOCAL_BATCH"
 _EPOCH = dt.datetime(1970, 1, 1)
 _UNTYPED = {"DATE": "DATE", "TIMESTAMP": "TIMESTAMP_NTZ", "TIME": "TIME"}
 """What a number in a text means for a column of this DuckDB type."""
@@ -76,3 +79,43 @@ def for_columns(
             if isinstance(row[i], str) and re.fullmatch(r"-?\d+", row[i]):
                 row[i] = value({"type": kind, "value": row[i]})
     return [tuple(row) for row in found]
+
+
+def run_batch(duck: Duck, statement: exp.Expr, rows: list[tuple[Any, ...]]) -> int:
+    """Run a translated statement once for each row of bindings; how many rows it has changed.
+
+    INSERT ... VALUES (?, ...) is one statement over a table of the rows: row by row is a millisecond each.
+    """
+    values = statement.args.get("expression") if isinstance(statement, exp.Insert) else None
+    table = _table(rows) if isinstance(values, exp.Values) and len(values.expressions) == 1 else None
+    if values is None or table is None:
+        sql, changed = statement.sql(dialect="duckdb"), 0
+        for row in rows:
+            counted = duck.change(Change(sql, list(row))).fetchall()
+            changed += counted[0][0] if counted and isinstance(counted[0][0], int) else 0
+        return changed
+    insert = statement.copy()
+    row = insert.args["expression"].expressions[0]
+    for i, placeholder in enumerate(list(row.find_all(exp.Placeholder, bfs=False))):
+        placeholder.replace(exp.column(f"p{i}", quoted=True))
+    insert.set("expression", exp.select(*row.expressions).from_(exp.to_table(_BATCH)))
+    counted = duck.change(Change(insert.sql(dialect="duckdb"), None, _BATCH, table)).fetchall()
+    return counted[0][0]
+
+
+def _table(rows: list[tuple[Any, ...]]) -> pa.Table | None:
+    """The rows as a table with columns p0, p1, ...; None when a column has values of several kinds."""
+    columns = []
+    for column in zip(*rows, strict=True):
+        kinds = {type(v) for v in column if v is not None}
+        if kinds == {int, Decimal}:
+            column = [v if v is None else Decimal(v) for v in column]
+        elif kinds == {int, float}:
+            column = [v if v is None else float(v) for v in column]
+        elif len(kinds) > 1:
+            return None
+        try:
+            columns.append(pa.array(column, None if kinds else pa.string()))
+        except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError):
+            return None
+    return pa.table(columns, names=[f"p{i}" for i in range(len(columns))])

@@ -7,42 +7,35 @@ nothing is assumed.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from sqlglot import exp
 
 from customer_analytics.local_snowflake.names import normal
+from customer_analytics.local_snowflake.snowflake_types import (
+    BINARY,
+    BOOLEAN,
+    DATE,
+    FLOAT,
+    INTEGER,
+    MAX_PRECISION,
+    TEXT,
+    TIMESTAMP,
+    TIMESTAMP_TZ,
+    VARIANT,
+    Type,
+    average,
+    division,
+    from_cast,
+    median,
+    of_number,
+    product,
+    summed,
+    unified,
+)
 
-MAX_PRECISION = 38
-
-
-@dataclass(frozen=True)
-class Type:
-    """A Snowflake type; precision and scale of NUMBER."""
-
-    kind: str
-    precision: int = MAX_PRECISION
-    scale: int = 0
-
-
-FLOAT, TEXT, BOOLEAN, DATE, TIMESTAMP = (Type(k) for k in ("FLOAT", "TEXT", "BOOLEAN", "DATE", "TIMESTAMP"))
-TIMESTAMP_TZ, TIME, BINARY, VARIANT = (Type(k) for k in ("TIMESTAMP_TZ", "TIME", "BINARY", "VARIANT"))
-INTEGER = Type("NUMBER")
 Outputs = list[tuple[str, Type | None]]
 Describe = Callable[[exp.Table], Outputs]
 
-_DUCK_INTEGERS = {"BIGINT", "INTEGER", "SMALLINT", "TINYINT", "HUGEINT", "UBIGINT", "UINTEGER", "USMALLINT", "UTINYINT"}
-_DUCK = {
-    "DOUBLE": FLOAT,
-    "FLOAT": FLOAT,
-    "VARCHAR": TEXT,
-    "BOOLEAN": BOOLEAN,
-    "DATE": DATE,
-    "TIMESTAMP WITH TIME ZONE": TIMESTAMP_TZ,
-    "TIME": TIME,
-    "BLOB": BINARY,
-    "JSON": VARIANT,
-}
 _FLATTENED = [
     *(("SEQ", INTEGER), ("KEY", TEXT), ("PATH", TEXT), ("INDEX", INTEGER), ("VALUE", VARIANT), ("THIS", VARIANT)),
 ]
@@ -53,83 +46,53 @@ _VARIANT_FUNCTIONS = (
 _INTEGER_FUNCTIONS = (
     *(exp.Count, exp.CountIf, exp.RowNumber, exp.Rank, exp.DenseRank, exp.Ntile, exp.DateDiff, exp.Length),
     *(exp.Year, exp.Month, exp.Day, exp.Extract, exp.DayOfWeek, exp.WidthBucket, exp.ApproxDistinct, exp.StrPosition),
-    *(exp.Quarter, exp.Week, exp.DayOfYear, exp.Hour, exp.Minute, exp.Second, exp.Sign),
+    *(exp.Quarter, exp.Week, exp.DayOfYear, exp.Hour, exp.Minute, exp.Second, exp.Sign, exp.Factorial, exp.Rand),
+    *(exp.Seq1, exp.Seq2, exp.Seq4, exp.Seq8, exp.ArraySize, exp.ArrayPosition, exp.RegexpCount, exp.RegexpInstr),
+    *(exp.Ascii, exp.Unicode, exp.ByteLength, exp.BitLength, exp.Levenshtein, exp.JarowinklerSimilarity, exp.Grouping),
+    *(exp.WeekOfYear, exp.DayOfWeekIso, exp.YearOfWeek, exp.YearOfWeekIso, exp.BitwiseAnd, exp.BitwiseOr),
+    *(exp.BitwiseXor, exp.BitwiseNot, exp.BitwiseLeftShift, exp.BitwiseRightShift, exp.BitwiseAndAgg),
+    *(exp.BitwiseOrAgg, exp.BitwiseXorAgg),
 )
+_INTEGER_NAMES = {"HASH", "HASH_AGG", "GROUPING_ID", "LEN"}
 _FLOAT_FUNCTIONS = (
     *(exp.Sqrt, exp.Ln, exp.Exp, exp.Pow, exp.Stddev, exp.StddevSamp, exp.StddevPop, exp.Variance, exp.VariancePop),
-    *(exp.ToDouble, exp.Corr, exp.Log, exp.Cbrt),
+    *(exp.ToDouble, exp.Corr, exp.Log, exp.Cbrt, exp.Pi, exp.Degrees, exp.Radians, exp.Sin, exp.Cos, exp.Tan, exp.Cot),
+    *(
+        exp.Asin,
+        exp.Acos,
+        exp.Atan,
+        exp.Atan2,
+        exp.Sinh,
+        exp.Cosh,
+        exp.Tanh,
+        exp.CovarPop,
+        exp.CovarSamp,
+        exp.RegrSlope,
+    ),
+    *(exp.PercentRank, exp.CumeDist, exp.MonthsBetween, exp.Skewness, exp.Kurtosis),
 )
-_TEXT_FUNCTIONS = (exp.Concat, exp.DPipe, exp.Upper, exp.Lower, exp.Trim, exp.Substring, exp.ToChar, exp.GroupConcat)
+_TEXT_FUNCTIONS = (
+    *(exp.Concat, exp.DPipe, exp.Upper, exp.Lower, exp.Trim, exp.Substring, exp.ToChar, exp.GroupConcat, exp.Left),
+    *(exp.Right, exp.Replace, exp.Reverse, exp.Repeat, exp.Space, exp.SplitPart, exp.Strtok, exp.Initcap, exp.Pad),
+    *(exp.RegexpReplace, exp.RegexpExtract, exp.ConcatWs, exp.Translate, exp.Dayname, exp.Monthname, exp.Chr, exp.MD5),
+    *(exp.ArrayToString, exp.Uuid, exp.JSONFormat, exp.SHA, exp.SHA2, exp.TimeToStr),
+)
 _LIKE_FIRST = (
     *(exp.Paren, exp.Neg, exp.Abs, exp.Min, exp.Max, exp.AnyValue, exp.FirstValue, exp.LastValue, exp.Lag, exp.Lead),
     *(exp.NthValue, exp.Nullif, exp.IgnoreNulls, exp.RespectNulls, exp.Window, exp.Filter, exp.Distinct, exp.Alias),
-    *(exp.ArgMax, exp.ArgMin, exp.DateTrunc, exp.TimestampTrunc, exp.First, exp.Last, exp.WithinGroup),
+    *(
+        exp.Mode,
+        exp.Uniform,
+        exp.ArgMax,
+        exp.ArgMin,
+        exp.DateTrunc,
+        exp.TimestampTrunc,
+        exp.First,
+        exp.Last,
+        exp.WithinGroup,
+    ),
 )
 _DAY_UNITS = {"DAY", "WEEK", "MONTH", "QUARTER", "YEAR"}
-
-
-def from_duck(name: str) -> Type | None:
-    """The type of a DuckDB column."""
-    if name in _DUCK_INTEGERS:
-        return INTEGER
-    if name.startswith("DECIMAL("):
-        precision, scale = name[8:-1].split(",")
-        return Type("NUMBER", int(precision), int(scale))
-    return _DUCK.get(name) or (TIMESTAMP if name.startswith("TIMESTAMP") else None)
-
-
-def snowflake_name(duck_type: str) -> str:
-    """Snowflake's name of a DuckDB type, as INFER_SCHEMA gives it."""
-    if "TIME ZONE" in duck_type:
-        return "TIMESTAMP_TZ"
-    known = from_duck(duck_type)
-    if known is None:
-        return {"UUID": "TEXT"}.get(duck_type, "VARIANT")
-    if known.kind == "NUMBER":
-        return f"NUMBER({known.precision}, {known.scale})"
-    return {"FLOAT": "REAL", "TIMESTAMP": "TIMESTAMP_NTZ"}.get(known.kind, known.kind)
-
-
-def from_cast(data_type: exp.DataType) -> Type | None:
-    """The type that a CAST names."""
-    kind = data_type.this
-    if kind in (exp.DType.DECIMAL, exp.DType.INT, exp.DType.BIGINT, exp.DType.SMALLINT, exp.DType.TINYINT):
-        sizes = [int(p.name) for p in data_type.expressions]
-        return Type("NUMBER", *(sizes or [MAX_PRECISION, 0])) if len(sizes) != 1 else Type("NUMBER", sizes[0], 0)
-    if kind in (exp.DType.DOUBLE, exp.DType.FLOAT):
-        return FLOAT
-    if kind in exp.DataType.TEXT_TYPES:
-        return TEXT
-    if kind == exp.DType.DATE:
-        return DATE
-    if kind == exp.DType.BOOLEAN:
-        return BOOLEAN
-    if kind in (exp.DType.VARIANT, exp.DType.OBJECT, exp.DType.ARRAY, exp.DType.JSON):
-        return VARIANT
-    if kind in (exp.DType.BINARY, exp.DType.VARBINARY):
-        return BINARY
-    if kind == exp.DType.TIME:
-        return TIME
-    if kind in (exp.DType.TIMESTAMPTZ, exp.DType.TIMESTAMPLTZ):
-        return TIMESTAMP_TZ
-    return TIMESTAMP if kind in exp.DataType.TEMPORAL_TYPES else None
-
-
-def division(one: Type, other: Type) -> Type:
-    """NUMBER / NUMBER. See https://docs.snowflake.com/en/sql-reference/operators-arithmetic#division"""
-    scale = max(one.scale, min(one.scale + 6, 12))
-    return Type("NUMBER", MAX_PRECISION, scale)
-
-
-def product(one: Type, other: Type) -> Type:
-    """NUMBER * NUMBER. See https://docs.snowflake.com/en/sql-reference/operators-arithmetic#multiplication"""
-    scale = min(one.scale + other.scale, max(one.scale, other.scale, 12))
-    digits = one.precision - one.scale + other.precision - other.scale
-    return Type("NUMBER", min(MAX_PRECISION, digits + scale), scale)
-
-
-def average(argument: Type) -> Type:
-    return division(argument, INTEGER)
 
 
 class Scope:
@@ -194,7 +157,7 @@ class Types:
         if isinstance(query, exp.SetOperation):
             left = self._query(query.this, named, outer)
             right = self._query(query.expression, named, outer)
-            return [(n, _unified([t, u])) for (n, t), (_, u) in zip(left, right, strict=False)]
+            return [(n, unified([t, u])) for (n, t), (_, u) in zip(left, right, strict=False)]
         if not isinstance(query, exp.Select):
             return []
         sources: dict[str, Outputs] = {}
@@ -216,26 +179,78 @@ class Types:
         for item in select.expressions:
             if isinstance(item, exp.Star) or (isinstance(item, exp.Column) and isinstance(item.this, exp.Star)):
                 only = item.table and _identifier(item.args["table"]) if isinstance(item, exp.Column) else None
+                star = item if isinstance(item, exp.Star) else item.this
                 for alias, columns in scope.sources.items():
                     if not only or alias == only:
-                        outputs += columns
+                        outputs += self._chosen(star, columns)
             else:
                 name = item.args.get("alias") or (item.this if isinstance(item, exp.Column) else None)
                 outputs.append((_identifier(name) if name is not None else "", self.of(item)))
         return outputs
 
+    def _chosen(self, star: exp.Star, columns: Outputs) -> Outputs:
+        """What `*` with EXCLUDE, REPLACE and RENAME leaves."""
+        gone = {_identifier(e.this if isinstance(e, exp.Column) else e) for e in star.args.get("except_") or []}
+        replaced = {_identifier(e.args["alias"]): self.of(e.this) for e in star.args.get("replace") or []}
+        names = {
+            _identifier(e.this.this if isinstance(e.this, exp.Column) else e.this): _identifier(e.args["alias"])
+            for e in star.args.get("rename") or []
+        }
+        return [(names.get(n, n), replaced.get(n, t)) for n, t in columns if n not in gone]
+
+    def _pivoted(self, pivots: list[exp.Pivot], before: Outputs) -> Outputs:
+        """The columns of PIVOT and UNPIVOT."""
+        pivot, known = pivots[0], dict(before)
+        field = pivot.args["fields"][0] if pivot.args.get("fields") else None
+        if len(pivots) > 1 or len(pivot.expressions) != 1 or not isinstance(field, exp.In):
+            return []
+        used = [_identifier(c.this if isinstance(c, exp.Column) else c) for c in (field.this, *field.expressions)
+                if isinstance(c, exp.Column | exp.Identifier)]  # fmt: skip
+        if pivot.args.get("unpivot"):
+            listed = [known.get(name) for name in used[1:]]
+            found = [(n, t) for n, t in before if n not in used[1:]]
+            found += [(used[0], TEXT), (_identifier(pivot.expressions[0]), unified(listed))]
+        else:
+            aggregate = pivot.expressions[0].unalias()
+            inner = aggregate.this
+            argument = known.get(_identifier(inner.this)) if isinstance(inner, exp.Column) else None
+            value = summed(argument) if isinstance(aggregate, exp.Sum) else argument
+            if isinstance(aggregate, exp.Count):
+                value = INTEGER
+            elif not isinstance(aggregate, exp.Sum | exp.Max | exp.Min | exp.AnyValue):
+                value = None
+            gone = {*used, *(_identifier(c.this) for c in aggregate.find_all(exp.Column))}
+            found = [(n, t) for n, t in before if n not in gone]
+            found += [(_identifier(c), value) for c in pivot.args.get("columns") or []]
+        alias = pivot.args.get("alias")
+        names = [_identifier(c) for c in alias.columns] if isinstance(alias, exp.TableAlias) else []
+        return [(n, t) for n, (_, t) in zip(names, found, strict=False)] if names else found
+
+    def _values(self, values: exp.Values) -> Outputs:
+        rows = [row.expressions if isinstance(row, exp.Tuple) else [row] for row in values.expressions]
+        types = [self._together(list(column)) for column in zip(*rows, strict=False)]
+        alias = values.args.get("alias")
+        names = [_identifier(c) for c in alias.columns] if alias is not None else []
+        return list(zip(names or [f"COLUMN{i}" for i in range(1, len(types) + 1)], types, strict=False))
+
     def _source(self, relation: exp.Expr, named: dict[str, Outputs], outer: Scope | None) -> Outputs:
         if isinstance(relation, exp.Table) and isinstance(relation.this, exp.Identifier):
-            if relation.args.get("pivots"):
-                return []
+            if pivots := relation.args.get("pivots"):
+                bare = relation.copy()
+                bare.set("pivots", None)
+                return self._pivoted(pivots, self._source(bare, named, outer))
             if not relation.db and (outputs := named.get(_identifier(relation.this))) is not None:
                 return outputs
             return self._describe(relation)
-        if isinstance(relation, exp.Subquery) and not relation.args.get("pivots"):
+        if isinstance(relation, exp.Subquery):
             outputs = self._query(relation.this, named, outer)
+            if pivots := relation.args.get("pivots"):
+                return self._pivoted(pivots, outputs)
             alias = relation.args.get("alias")
             columns = [_identifier(c) for c in alias.columns] if alias else []
             return [(c, t) for c, (_, t) in zip(columns, outputs, strict=False)] if columns else outputs
+        if isinstance(relation, exp.Values):
+            return self._values(relation)
         if isinstance(relation, exp.Lateral | exp.TableFromRows) and isinstance(relation.this, exp.Explode):
             return list(_FLATTENED)
         return []
@@ -253,7 +268,7 @@ class Types:
             table = node.args.get("table")
             return self._scope(node).column(_identifier(table) if table else "", _identifier(node.this))
         if isinstance(node, exp.Literal):
-            return TEXT if node.is_string else _number(node.name)
+            return TEXT if node.is_string else of_number(node.name)
         if isinstance(node, exp.Cast):
             return from_cast(node.to)
         if isinstance(node, exp.Add | exp.Sub | exp.Mul | exp.Div | exp.Mod):
@@ -261,21 +276,32 @@ class Types:
         if isinstance(node, exp.Anonymous) and node.name.upper() in ("TO_TIMESTAMP", "TO_TIMESTAMP_NTZ"):
             return TIMESTAMP
         if isinstance(node, exp.Sum):
-            argument = self.of(node.this if not isinstance(node.this, exp.Distinct) else node.this.expressions[0])
-            return Type("NUMBER", MAX_PRECISION, argument.scale) if argument and argument.kind == "NUMBER" else FLOAT
-        if isinstance(node, exp.Avg | exp.Median):
+            return summed(self.of(node.this if not isinstance(node.this, exp.Distinct) else node.this.expressions[0]))
+        if isinstance(node, exp.Avg):
             argument = self.of(node.this)
             return average(argument) if argument and argument.kind == "NUMBER" else argument and FLOAT
-        if isinstance(node, exp.Round | exp.Floor | exp.Ceil):
+        if isinstance(node, exp.Median):
+            return median(self.of(node.this))
+        if isinstance(node, exp.WithinGroup) and isinstance(node.this, exp.PercentileCont | exp.PercentileDisc):
+            ordered = self.of(node.expression.expressions[0].this)
+            return median(ordered) if isinstance(node.this, exp.PercentileCont) else ordered
+        if isinstance(node, exp.Round | exp.Floor | exp.Ceil | exp.Trunc):
             return self._rounded(node)
+        if isinstance(node, exp.ToNumber):
+            sizes = [node.args.get(key) for key in ("precision", "scale")]
+            digits, places = (int(size.name) if size is not None else None for size in sizes)
+            return Type("NUMBER", MAX_PRECISION if digits is None else digits, places or 0)
+        if isinstance(node, exp.Nvl2):
+            return self._together([node.args.get("true"), node.args.get("false")])
+        if isinstance(node, exp.DecodeCase):
+            found = node.expressions[1:]
+            return self._together(found[1::2] + (found[-1:] if len(found) % 2 else []))
         if isinstance(node, exp.Coalesce | exp.Greatest | exp.Least):
-            return _unified([self.of(part) for part in (node.this, *node.expressions) if not _is_null(part)])
+            return self._together([node.this, *node.expressions])
         if isinstance(node, exp.If):
-            parts = [node.args.get("true"), node.args.get("false")]
-            return _unified([self.of(part) for part in parts if part is not None and not _is_null(part)])
+            return self._together([node.args.get("true"), node.args.get("false")])
         if isinstance(node, exp.Case):
-            parts = [*(when.args["true"] for when in node.args["ifs"]), node.args.get("default")]
-            return _unified([self.of(part) for part in parts if part is not None and not _is_null(part)])
+            return self._together([*(when.args["true"] for when in node.args["ifs"]), node.args.get("default")])
         if isinstance(node, exp.DateAdd | exp.AddMonths):
             unit = node.args.get("unit")
             days = unit is None or unit.name.upper() in _DAY_UNITS
@@ -303,7 +329,13 @@ class Types:
             return BINARY
         if isinstance(node, exp.Distinct):
             return self.of(node.expressions[0])
+        if isinstance(node, exp.Anonymous) and node.name.upper() in _INTEGER_NAMES:
+            return INTEGER
         return self.of(node.this) if isinstance(node, _LIKE_FIRST) else None
+
+    def _together(self, parts: list[exp.Expr | None]) -> Type | None:
+        """The type of what is one of these."""
+        return unified([self.of(part) for part in parts if part is not None and not _is_null(part)])
 
     def _arithmetic(self, node: exp.Binary) -> Type | None:
         one, other = self.of(node.this), self.of(node.expression)
@@ -326,7 +358,7 @@ class Types:
         digits = max(one.precision - one.scale, other.precision - other.scale) + 1
         return Type("NUMBER", min(MAX_PRECISION, digits + scale), scale)
 
-    def _rounded(self, node: exp.Round | exp.Floor | exp.Ceil) -> Type | None:
+    def _rounded(self, node: exp.Round | exp.Floor | exp.Ceil | exp.Trunc) -> Type | None:
         argument, decimals = self.of(node.this), node.args.get("decimals")
         if argument is None or argument.kind != "NUMBER":
             return argument
@@ -349,28 +381,3 @@ def _identifier(node: exp.Expr | str) -> str:
 
 def _is_null(node: exp.Expr) -> bool:
     return isinstance(node, exp.Null)
-
-
-def _number(text: str) -> Type:
-    if "e" in text.lower():
-        return FLOAT
-    whole, _, fraction = text.partition(".")
-    return Type("NUMBER", max(1, len(whole.lstrip("0")) + len(fraction)), len(fraction))
-
-
-def _unified(types: list[Type | None]) -> Type | None:
-    """The type that holds them all."""
-    if not types or None in types:
-        return None
-    found = [t for t in types if t is not None]
-    if all(t == found[0] for t in found):
-        return found[0]
-    kinds = {t.kind for t in found}
-    if "VARIANT" in kinds:
-        return VARIANT
-    if kinds == {"NUMBER"}:
-        scale = max(t.scale for t in found)
-        return Type("NUMBER", min(MAX_PRECISION, max(t.precision - t.scale for t in found) + scale), scale)
-    if kinds <= {"NUMBER", "FLOAT", "TEXT"} and "FLOAT" in kinds:
-        return FLOAT
-    return TIMESTAMP if kinds == {"DATE", "TIMESTAMP"} else None

@@ -7,11 +7,12 @@ See https://docs.snowflake.com/en/sql-reference/data-type-conversion
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 from sqlglot import exp
 
-from customer_analytics.local_snowflake.column_types import (
+from customer_analytics.local_snowflake.snowflake_types import (
     BINARY,
     DATE,
     FLOAT,
@@ -29,6 +30,7 @@ CREATE OR REPLACE TEMP MACRO local_text_float(x) AS regexp_replace(CAST(x AS VAR
 CREATE OR REPLACE TEMP MACRO local_text_timestamp(x) AS strftime(x, '%Y-%m-%d %H:%M:%S.%g');
 CREATE OR REPLACE TEMP MACRO local_text_timestamp_tz(x) AS strftime(x, '%Y-%m-%d %H:%M:%S.%g') || ' +0000';
 CREATE OR REPLACE TEMP MACRO local_text_time(x) AS strftime(DATE '2000-01-01' + x, '%H:%M:%S');
+CREATE OR REPLACE TEMP MACRO local_on_a_day(x) AS DATE '2000-01-01' + x;
 CREATE OR REPLACE TEMP MACRO local_text_binary(x) AS upper(hex(x));
 CREATE OR REPLACE TEMP MACRO local_try_boolean(x) AS CASE
     WHEN lower(trim(x)) IN ('true', 't', 'yes', 'y', 'on', '1') THEN true
@@ -65,7 +67,10 @@ CONCERNED = (
     *(exp.Upper, exp.Lower, exp.Trim, exp.Substring, exp.Length, exp.Replace, exp.SplitPart, exp.Initcap, exp.Left),
     *(exp.Right, exp.StartsWith, exp.EndsWith, exp.Contains, exp.RegexpLike, exp.RegexpReplace, exp.RegexpExtract),
     *(exp.Split, exp.StrPosition, exp.GroupConcat, exp.Abs, exp.Round, exp.Floor, exp.Ceil, exp.Coalesce, exp.Case),
-    exp.MD5,
+    *(exp.MD5, exp.TimeToStr, exp.Extract, exp.DateDiff, exp.DateAdd, exp.TimestampTrunc, exp.DateTrunc, exp.LastDay),
+    *(exp.Year, exp.Month, exp.Day, exp.DayOfMonth, exp.DayOfWeek, exp.DayOfWeekIso, exp.DayOfYear, exp.Week),
+    *(exp.WeekOfYear, exp.YearOfWeek, exp.YearOfWeekIso, exp.Quarter, exp.Hour, exp.Minute, exp.Second, exp.Dayname),
+    *(exp.Monthname, exp.AddMonths),
 )
 _COMPARISONS = (exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.NullSafeEQ, exp.NullSafeNEQ)
 _ARITHMETIC = (exp.Add, exp.Sub, exp.Mul, exp.Div, exp.Mod)
@@ -74,6 +79,13 @@ _OF_TEXT = (
     *(exp.Right, exp.StartsWith, exp.EndsWith, exp.Contains, exp.RegexpLike, exp.RegexpReplace, exp.RegexpExtract),
     *(exp.Split, exp.StrPosition, exp.GroupConcat, exp.Like, exp.ILike, exp.MD5),
 )
+_OF_MOMENT = (
+    *(exp.Year, exp.Month, exp.Day, exp.DayOfMonth, exp.DayOfWeek, exp.DayOfWeekIso, exp.DayOfYear, exp.Week),
+    *(exp.WeekOfYear, exp.YearOfWeek, exp.YearOfWeekIso, exp.Quarter, exp.Hour, exp.Minute, exp.Second, exp.Dayname),
+    *(exp.Monthname, exp.AddMonths, exp.Extract, exp.DateDiff, exp.DateAdd, exp.TimestampTrunc, exp.DateTrunc),
+    exp.LastDay,
+)
+_MOMENTS = {exp.DateAdd: ("this",), exp.AddMonths: ("this",), exp.Extract: ("expression",)}
 _OF_NUMBER = (exp.Sum, exp.Avg, exp.Neg, exp.Abs, exp.Round, exp.Floor, exp.Ceil)
 _TO_TEXT = {
     "FLOAT": "local_text_float",
@@ -84,7 +96,10 @@ _TO_TEXT = {
     "VARIANT": "local_text",
 }
 _FROM_TEXT = {"BOOLEAN": "boolean", "DATE": "date", "TIMESTAMP": "timestamp", "TIME": "time"}
+_TO_TIMESTAMP_TZ = {"TO_TIMESTAMP_TZ", "TO_TIMESTAMP_LTZ", "TRY_TO_TIMESTAMP_TZ", "TRY_TO_TIMESTAMP_LTZ"}
 _TRY_TIMESTAMP = {"TRY_TO_TIMESTAMP", "TRY_TO_TIMESTAMP_NTZ"}
+
+_NUMERIC = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)")
 
 TypeOf = Callable[[exp.Expr | None], Type | None]
 
@@ -106,8 +121,17 @@ def convert(node: exp.Expr, of: TypeOf) -> None:
         for child in [node.this, node.args.get("expression"), *node.expressions]:
             if isinstance(child, exp.Expr) and (kind := of(child)) is not None and kind.kind in _TO_TEXT:
                 child.replace(_call(_TO_TEXT[kind.kind], child))
-    elif isinstance(node, _OF_TEXT) and of(node.this) == VARIANT:
-        node.this.replace(_call("local_text", node.this))
+    elif isinstance(node, _OF_TEXT):
+        kind = of(node.this)
+        if kind is not None and kind not in (TEXT, BINARY):
+            node.this.replace(_as_text(node.this, kind))
+    elif isinstance(node, exp.ToChar | exp.TimeToStr) and of(node.this) == TIME and node.args.get("format"):
+        node.this.replace(_call("local_on_a_day", node.this))
+    elif isinstance(node, _OF_MOMENT):
+        for key in _MOMENTS.get(type(node), ("this", "expression")):
+            child = node.args.get(key)
+            if child is not None and of(child) == TEXT:
+                child.replace(_from_text(child, TIMESTAMP, False))
     elif isinstance(node, _OF_NUMBER) and of(node.this) == VARIANT:
         node.this.replace(exp.cast(_call("local_text", node.this), "DOUBLE"))
     elif isinstance(node, exp.Coalesce):
@@ -150,6 +174,12 @@ def replacement(node: exp.Expr, of: TypeOf) -> exp.Expr | None:
             return _from_text(argument, TIMESTAMP, True)
         if name == "TO_DATE" and of(argument) == TEXT:
             return _from_text(argument, DATE, False)
+        if name in _TO_TIMESTAMP_TZ:
+            given = of(argument)
+            inner = _call("local_text", argument) if given == VARIANT else argument.copy()
+            if given is not None and given.kind == "NUMBER":
+                inner = _call("local_epoch", argument)
+            return _with_zone(inner, safe=name.startswith("TRY_"))
         if name in ("TO_TIMESTAMP", "TO_TIMESTAMP_NTZ") and of(argument) in (TEXT, VARIANT):
             text = _call("local_text", argument) if of(argument) == VARIANT else argument
             return _from_text(text, TIMESTAMP, False)
@@ -175,6 +205,10 @@ def _cast(node: exp.Cast, source: Type | None, target: Type | None, safe: bool) 
         changed = node.copy()
         changed.set("this", text)
         return changed
+    if source == FLOAT and target.kind == "NUMBER" and not target.scale:  # DuckDB rounds half to even
+        changed = node.copy()
+        changed.set("this", _call("round", node.this))
+        return changed
     if target == TEXT and source.kind in _TO_TEXT:
         return _cut(_call(_TO_TEXT[source.kind], node.this), node.to)
     if source == TEXT and target.kind in _FROM_TEXT:
@@ -182,6 +216,16 @@ def _cast(node: exp.Cast, source: Type | None, target: Type | None, safe: bool) 
     if source == TEXT and target == BINARY:
         return _call("unhex" if safe else "local_binary", node.this)
     return None
+
+
+def _as_text(node: exp.Expr, kind: Type) -> exp.Expr:
+    return _call(_TO_TEXT[kind.kind], node) if kind.kind in _TO_TEXT else exp.cast(node.copy(), "TEXT")
+
+
+def _with_zone(text: exp.Expr, safe: bool) -> exp.Expr:
+    """A TIMESTAMP_TZ of a text, a date or a timestamp."""
+    kind = exp.DataType.build("TIMESTAMPTZ")
+    return exp.TryCast(this=text, to=kind) if safe else exp.Cast(this=text, to=kind)
 
 
 def _cut(text: exp.Expr, to: exp.DataType) -> exp.Expr:
@@ -234,7 +278,7 @@ def _operands(node: exp.Expr, of: TypeOf) -> None:
         child = node.args[key]
         if kind == VARIANT:
             child.replace(exp.cast(_call("local_text", child), "DOUBLE"))
-        elif kind == TEXT and isinstance(child, exp.Literal):
+        elif kind == TEXT and isinstance(child, exp.Literal) and _NUMERIC.fullmatch(child.name.strip()):
             child.replace(exp.Literal.number(child.name.strip()))
         elif kind == TEXT and FLOAT in kinds.values():
             child.replace(exp.cast(child.copy(), "DOUBLE"))

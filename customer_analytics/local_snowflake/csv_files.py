@@ -3,62 +3,104 @@
 from __future__ import annotations
 
 import csv
+import glob
 import gzip
 import itertools
+from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
-from fakesnow.copy_into import ReadCSV
+from customer_analytics.local_snowflake.file_formats import FileFormat, unsupported
 
 _LOOKED_AT = 1000
 """Records at the start of each file whose widest says how many columns there are; a wider one later is an error."""
 
 
-def relation(reader: ReadCSV, paths: list[str], *, query: bool = False) -> str:
-    """DuckDB's call that reads these files: every column a text, named column0, column1, ...
+def relation(declared: FileFormat, paths: list[str], *, padded: bool = False) -> str:
+    """DuckDB's call that reads these files: every column a text, named column0, column1, ..., and `filename`.
 
-    In a query short records are filled with NULL and there is a column `filename`; COPY refuses them.
+    `padded`: short records are filled with NULL; otherwise they are errors.
     """
-    width = max((_width(reader, path) for path in paths), default=1)
-    windows = any(_first_line(reader, path).endswith("\r\n") for path in paths)
+    nulls = declared.texts("NULL_IF", ["\\N"])
+    if declared.true("EMPTY_FIELD_AS_NULL", True):
+        nulls = ["", *(n for n in nulls if n)]
+    elif "" in nulls:
+        raise unsupported("EMPTY_FIELD_AS_NULL = FALSE with NULL_IF of ''")
+    width = max((len(record) for path in paths for record in _records(declared, path)), default=1) or 1
     columns = ", ".join(f"'column{i}': 'VARCHAR'" for i in range(width))
-    nulls = ", ".join(_literal(n) for n in reader.null_if or [])
+    quote = _literal(_quote(declared))
     options = [
-        *("header = false", "auto_detect = false", f"skip = {reader.skip_header}"),
-        f"delim = {_literal(reader.sep)}",
-        f"quote = {_literal(reader.quote or '')}",
-        f"escape = {_literal(reader.quote or '')}",
-        f"nullstr = [{nulls}]",
-        f"columns = {{{columns}}}",
+        *(
+            "header = false",
+            "auto_detect = false",
+            f"skip = {_skipped(declared)}",
+            f"delim = {_literal(_sep(declared))}",
+        ),
+        *(f"quote = {quote}", f"escape = {quote}", f"nullstr = [{', '.join(map(_literal, nulls))}]"),
+        *(f"columns = {{{columns}}}", "filename = true", f"compression = {_literal(_compression(declared))}"),
     ]
-    if windows:
+    if any(_first_line(declared, path).endswith("\r\n") for path in paths):
         options.append("new_line = '\\r\\n'")
-    if reader.compression:
-        options.append(f"compression = {_literal(reader.compression)}")
-    if query:
-        options += ["filename = true", "null_padding = true", "parallel = false"]
-    return f"read_csv([{', '.join(_literal(p) for p in paths)}], {', '.join(options)})"
+    if padded:
+        options += ["null_padding = true", "parallel = false"]
+    return f"read_csv({path_list(paths)}, {', '.join(options)})"
 
 
-def _open(reader: ReadCSV, path: str) -> IO[str]:
-    zipped = reader.compression == "gzip" or (reader.compression is None and path.endswith(".gz"))
-    if zipped:
+def path_list(paths: list[str]) -> str:
+    """The paths as DuckDB's readers take them: a `[` or `*` in a name is no pattern."""
+    return f"[{', '.join(_literal(glob.escape(path)) for path in paths)}]"
+
+
+def header(declared: FileFormat, path: str) -> list[str]:
+    """The column names in the file's first record (PARSE_HEADER)."""
+    return next(_records(declared, path, skip=0), [])
+
+
+def _skipped(declared: FileFormat) -> int:
+    return int(declared.text("SKIP_HEADER", "0")) or int(declared.true("PARSE_HEADER"))
+
+
+def _sep(declared: FileFormat) -> str:
+    given = declared.text("FIELD_DELIMITER", ",")
+    return "\x01" if given.upper() == "NONE" else given
+
+
+def _quote(declared: FileFormat) -> str:
+    given = declared.text("FIELD_OPTIONALLY_ENCLOSED_BY", "NONE")
+    return "" if given.upper() == "NONE" else given
+
+
+def _compression(declared: FileFormat) -> str:
+    given = declared.text("COMPRESSION", "AUTO").upper()
+    known = {"AUTO": "auto_detect", "AUTO_DETECT": "auto_detect", "GZIP": "gzip", "NONE": "none", "ZSTD": "zstd"}
+    if given not in known:
+        raise unsupported(f"COMPRESSION = {given}")
+    return known[given]
+
+
+def _open(declared: FileFormat, path: str) -> IO[str]:
+    kind = _compression(declared)
+    if kind == "gzip" or (kind == "auto_detect" and path.endswith(".gz")):
         return gzip.open(path, "rt", errors="replace", newline="")
     return Path(path).open(errors="replace", newline="")
 
 
-def _first_line(reader: ReadCSV, path: str) -> str:
-    with _open(reader, path) as file:
+def _first_line(declared: FileFormat, path: str) -> str:
+    with _open(declared, path) as file:
         return file.readline()
 
 
-def _width(reader: ReadCSV, path: str) -> int:
-    quoting = csv.QUOTE_MINIMAL if reader.quote else csv.QUOTE_NONE
+def _records(declared: FileFormat, path: str, skip: int | None = None) -> Iterator[list[str]]:
+    """The first records after those that are skipped."""
+    quote, first = _quote(declared), _skipped(declared) if skip is None else skip
+    quoting = csv.QUOTE_MINIMAL if quote else csv.QUOTE_NONE
     csv.field_size_limit(2**31 - 1)
-    with _open(reader, path) as file:
-        records = csv.reader(file, delimiter=reader.sep, quotechar=reader.quote or '"', quoting=quoting)
-        data = itertools.islice(records, reader.skip_header, reader.skip_header + _LOOKED_AT)
-        return max((len(record) for record in data), default=1) or 1
+    with _open(declared, path) as file:
+        separator = _sep(declared)
+        lines = (line.replace(separator, "\x01") for line in file) if len(separator) > 1 else file
+        one = "\x01" if len(separator) > 1 else separator
+        records = csv.reader(lines, delimiter=one, quotechar=quote or '"', quoting=quoting)
+        yield from itertools.islice(records, first, first + _LOOKED_AT)
 
 
 def _literal(text: str) -> str:

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 import duckdb
 import snowflake.connector.errors as sfe
 
+from customer_analytics.local_snowflake import load_history
+from customer_analytics.local_snowflake.file_formats import STAGE_FORMATS
 from customer_analytics.local_snowflake.models import MODELS, VERSIONS
 from customer_analytics.local_snowflake.names import IDENTIFIER, normal, quoted
 
@@ -25,6 +27,9 @@ _CREATE = re.compile(
 )
 _COMMENT = re.compile(r"\bcomment\s*=\s*'((?:[^']|'')*)'", re.I)
 _USE = re.compile(rf"use\s+(?:database\s+)?(?!schema\b|role\b|warehouse\b|secondary\b)({IDENTIFIER})\s*$", re.I)
+_REPLACE_SCHEMA = re.compile(
+    rf"create\s+or\s+replace\s+(?:transient\s+)?schema\s+({IDENTIFIER}(?:\.{IDENTIFIER})?)", re.I
+)
 _BEGIN = re.compile(r"(?:begin|start\s+transaction)(?:\s+(?:work|transaction))?(?:\s+name\s+\w+)?\s*$", re.I)
 _CATALOGUE = "_fs_global._fs_information_schema"
 
@@ -49,11 +54,20 @@ def dispatch(session: Connection, cursor: Cursor, sql: str) -> int | None:
             raise _missing(name, 2043)
         _enter(session, name)
         return cursor.done()
+    if match := _REPLACE_SCHEMA.match(sql):
+        _empty(session, cursor, match[1])
+        return None  # and then it is made
     if _BEGIN.match(sql):
-        if not session.duck.in_transaction:  # a second BEGIN changes nothing
-            session.duck.begin()
+        session.duck.begin()
         return cursor.done()
     return None
+
+
+def _empty(session: Connection, cursor: Cursor, schema: str) -> None:
+    """DROP SCHEMA IF EXISTS, before CREATE OR REPLACE SCHEMA: fakesnow keeps what is in it."""
+    dropper = session.cursor()
+    dropper.query_id = cursor.query_id
+    dropper.execute(f"DROP SCHEMA IF EXISTS {schema} CASCADE")
 
 
 def _exists(session: Connection, name: str) -> bool:
@@ -107,20 +121,27 @@ def _drop(session: Connection, name: str) -> None:
         raise sfe.ProgrammingError(msg=f"The database {name} is in use: {error}", errno=2, sqlstate="55006") from error
     for ending in (".db", ".db.wal"):
         (engine.folder / f"{name}{ending}").unlink(missing_ok=True)
-    side = session.duck.side
-    for table, column in (
-        *((f"{_CATALOGUE}._fs_stages", "database_name"), (f"{_CATALOGUE}._fs_file_formats", "database_name")),
-        *(
-            (f"{_CATALOGUE}._fs_tables_ext", "ext_table_catalog"),
-            (f"{_CATALOGUE}._fs_columns_ext", "ext_table_catalog"),
-        ),
-        *((MODELS, "db"), (VERSIONS, "db")),
-    ):
-        with contextlib.suppress(duckdb.TransactionException):
-            side.execute(f"DELETE FROM {table} WHERE {column} = ?", [name])
-    for folder in ("stages", "models"):
-        shutil.rmtree(engine.folder / folder / name, ignore_errors=True)
+    forget_contents(session, name)
     engine.times.forget((name, "", ""))
+
+
+def forget_contents(session: Connection, database: str, schema: str | None = None) -> None:
+    """The stages, formats and models of a database or schema that is gone, and their files."""
+    for table, database_column, schema_column in (
+        (f"{_CATALOGUE}._fs_stages", "database_name", "schema_name"),
+        (f"{_CATALOGUE}._fs_file_formats", "database_name", "schema_name"),
+        (f"{_CATALOGUE}._fs_tables_ext", "ext_table_catalog", "ext_table_schema"),
+        (f"{_CATALOGUE}._fs_columns_ext", "ext_table_catalog", "ext_table_schema"),
+        *((table, "db", "sc") for table in (MODELS, VERSIONS, STAGE_FORMATS)),
+    ):
+        where = f"{database_column} = ?" + ("" if schema is None else f" AND {schema_column} = ?")
+        with contextlib.suppress(duckdb.TransactionException):
+            session.duck.side.execute(f"DELETE FROM {table} WHERE {where}", [n for n in (database, schema) if n])
+    if schema is not None:
+        load_history.forget_schema(session, database, schema)
+    for folder in ("stages", "models"):
+        place = session.engine.folder / folder / database
+        shutil.rmtree(place if schema is None else place / schema, ignore_errors=True)
 
 
 def _missing(name: str, errno: int) -> sfe.ProgrammingError:

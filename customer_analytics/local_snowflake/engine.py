@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import shutil
 import threading
-import time
 from pathlib import Path
 from typing import Any
 
@@ -18,26 +17,24 @@ from fakesnow.transforms import show
 
 from customer_analytics.local_snowflake import (
     conversions,
+    file_formats,
     functions,
     models,
     semi_structured,
     table_definitions,
     values,
 )
+from customer_analytics.local_snowflake.duck import Duck, TransactionLost
 from customer_analytics.local_snowflake.fakesnow_patches import (
     BoundedResults,
     columns_as_snowflake_names_them,
     escape_comments,
-    find_files_of_stages,
     keep_stages_in,
-    quote_copied_columns,
-    read_csv_as_declared,
 )
 from customer_analytics.local_snowflake.locks import TableLocks
 from customer_analytics.local_snowflake.model_methods import ModelRunners
 from customer_analytics.local_snowflake.object_times import ObjectTimes
 
-CONFLICT_ATTEMPTS = 60
 SESSION_MACROS = (
     functions.SESSION_MACROS
     + values.SESSION_MACROS
@@ -58,9 +55,6 @@ class Engine(FakeSnow):
         self.stages_folder = folder / "stages"
         self.stages_folder.mkdir(parents=True, exist_ok=True)
         escape_comments()
-        read_csv_as_declared()
-        quote_copied_columns()
-        find_files_of_stages()
         keep_stages_in(self.stages_folder.resolve())
         self.model_runners = ModelRunners()
         self.times = ObjectTimes(folder / "object_times.json")
@@ -72,7 +66,7 @@ class Engine(FakeSnow):
         con.execute(info_schema.fs_global_creation_sql())
         con.execute(show.fs_global_creation_sql())
         con.execute(columns_as_snowflake_names_them())
-        con.execute(models.CATALOGUE)
+        con.execute(models.CATALOGUE + file_formats.CATALOGUE)
         con.execute("SET GLOBAL TimeZone = 'UTC'")
         self._remove_temporary_stages()
         for file in sorted(folder.glob("*.db")):
@@ -104,54 +98,6 @@ class Engine(FakeSnow):
             shutil.rmtree(self.stages_folder.joinpath(*names), ignore_errors=True)
 
 
-class Duck:
-    """A session's DuckDB connection: where all final SQL passes. Knows whether a transaction is open."""
-
-    def __init__(self, con: duckdb.DuckDBPyConnection) -> None:
-        self.con, self.in_transaction = con, False
-        self.side = con.cursor()
-        """For the catalogue of stages and models: DuckDB writes only one attached database in a transaction."""
-        con.execute(SESSION_MACROS)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.con, name)
-
-    def execute(self, sql: str, params: Any = None) -> duckdb.DuckDBPyConnection:
-        head = sql.lstrip()[:20].upper()
-        if self.in_transaction and head.startswith(("INSERT", "DELETE")) and "_fs_global._fs_information_schema" in sql:
-            written = self.side.execute(sql, params).fetchall()
-            return self.con.execute("SELECT ?::BIGINT AS n", [written[0][0] if written else 0])
-        for attempt in range(CONFLICT_ATTEMPTS):
-            try:
-                if params is None:
-                    self.con.execute(sql)
-                else:
-                    self.con.execute(sql, params)
-                break
-            except duckdb.TransactionException as error:
-                # An optimistic write-write conflict, where Snowflake would have waited for a lock.
-                if self.in_transaction or attempt == CONFLICT_ATTEMPTS - 1 or "onflict" not in str(error):
-                    raise
-                time.sleep(0.02 * min(attempt + 1, 10))
-        if head.startswith("BEGIN"):
-            self.in_transaction = True
-        elif head.startswith(("COMMIT", "ROLLBACK", "ABORT")):
-            self.in_transaction = False
-        return self.con
-
-    def begin(self) -> None:
-        self.execute("BEGIN TRANSACTION")
-
-    def commit(self) -> None:
-        if self.in_transaction:
-            self.execute("COMMIT")
-
-    def rollback(self) -> None:
-        if self.in_transaction:
-            self.execute("ROLLBACK")
-            self.in_transaction = False
-
-
 class Connection(FakeSnowflakeConnection):
     """One session's side of the engine. Its statements run one at a time, under `lock`."""
 
@@ -159,7 +105,7 @@ class Connection(FakeSnowflakeConnection):
 
     def __init__(self, engine: Engine, database: str | None, schema: str | None, **options: Any) -> None:
         super().__init__(
-            Duck(engine.duck_conn.cursor()),  # type: ignore[arg-type]
+            Duck(engine.duck_conn.cursor(), SESSION_MACROS),  # type: ignore[arg-type]
             engine.results_cache,
             database,
             schema,
@@ -170,7 +116,6 @@ class Connection(FakeSnowflakeConnection):
         self.lock = threading.RLock()
         self.temporary_names: set[tuple[str, ...]] = set()
         self.temporary_stages: list[tuple[str, str, str]] = []
-        self.model_functions: set[str] = set()
         self.number = 0
         self.query_tag: str | None = None
         self.parameters: dict[str, str] = {}
@@ -178,8 +123,8 @@ class Connection(FakeSnowflakeConnection):
         self.named_values: dict[str, str] = {}
         """Session variables, as literals."""
         self.last_query_id: str | None = None
-        self.lost_transaction = False
-        """Its transaction was rolled back because the client seemed gone: the next statement must say so."""
+        self.lost_transaction: str | None = None
+        """Why its transaction was rolled back, when it was: the next statement must say so."""
         self.links: Any = None
         """Makes signed links to files; set by the protocol."""
         self.registered = 0
@@ -200,6 +145,16 @@ class Connection(FakeSnowflakeConnection):
         self.duck.con.register(name, table)
         return name
 
+    def undo(self, mark: int) -> None:
+        """After a failed statement: the open transaction goes on as it was before it, or is lost."""
+        try:
+            self.duck.undo(mark)
+        except TransactionLost as error:
+            self.lost_transaction = str(error)
+        if not self.duck.in_transaction:
+            self._in_transaction = False
+            self.engine.locks.free(self)
+
     def shutdown(self) -> None:
         """Roll back, free locks, drop what was temporary, close."""
         from customer_analytics.local_snowflake import stages
@@ -215,11 +170,9 @@ class Connection(FakeSnowflakeConnection):
             self._is_closed = True
 
 
-def lost_transaction_error() -> sfe.ProgrammingError:
+def lost_transaction_error(why: str) -> sfe.ProgrammingError:
     return sfe.ProgrammingError(
-        msg="The transaction was rolled back because its client was not connected any more: begin it again",
-        errno=90232,
-        sqlstate="40000",
+        msg=f"The transaction was rolled back because {why}: begin it again", errno=90232, sqlstate="40000"
     )
 
 

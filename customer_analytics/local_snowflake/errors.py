@@ -9,6 +9,7 @@ from typing import Any
 
 import duckdb
 import snowflake.connector.errors as sfe
+import sqlglot.errors
 
 _MISSING = re.compile(
     r"(?:Table|View|Schema|Catalog|Database|Relation)(?: with name)? \"?([\w.$ -]+?)\"? does not exist", re.I
@@ -39,7 +40,7 @@ _KNOWN = (
     (r"Malformed JSON.*Input: (.*)", 100069, "22P02", "Error parsing JSON: {0}"),
     (r"Could not convert string ['\"](.*?)['\"] to BOOL", 100037, "22018", "Boolean value '{0}' is not recognized"),
     (
-        r"Could not convert string ['\"](.*?)['\"] to (?:U?INT|U?BIGINT|DECIMAL|DOUBLE|FLOAT|HUGEINT)",
+        r"Could not convert string ['\"](.*?)['\"] to '?(?:U?INT|U?BIGINT|DECIMAL|DOUBLE|FLOAT|HUGEINT)",
         *(100038, "22018", "Numeric value '{0}' is not recognized"),
     ),
     (
@@ -134,11 +135,16 @@ def _found(error: Exception) -> Failure:
     if isinstance(error, sfe.Error):
         message = getattr(error, "raw_msg", None) or error.msg or str(error)
         errno = error.errno if error.errno and error.errno > 0 else 1
-        if known := _known(message):
+        whole = str(error.__cause__) if isinstance(error.__cause__, duckdb.Error) else message  # fakesnow cuts it
+        if known := _known(whole) or _known(message):
             return known
         if message.startswith(("Binder Error", "Parser Error")):  # fakesnow's number says that an object is missing
             errno = 1003
         return Failure(errno, error.sqlstate or "42000", _own_words(message))
+    if isinstance(error, sqlglot.errors.SqlglotError):
+        if "No expression was parsed" in str(error):
+            return Failure(900, "42601", "SQL compilation error:\nEmpty SQL statement.")
+        return Failure(1003, "42000", f"SQL compilation error:\nsyntax error: {str(error).splitlines()[0]}")
     message = _own_words(str(error))
     if known := _known(message):
         return known

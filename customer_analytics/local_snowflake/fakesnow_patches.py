@@ -8,11 +8,8 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
-import snowflake.connector.errors as sfe
-from fakesnow import copy_into, info_schema
-from fakesnow.copy_into import ReadCSV
+from fakesnow import info_schema
 from fakesnow.transforms import stage, transforms
-from sqlglot import exp
 
 
 def keep_stages_in(folder: Path) -> None:
@@ -25,54 +22,6 @@ def keep_stages_in(folder: Path) -> None:
         with contextlib.suppress(OSError):
             Path(stage.LOCAL_BUCKET_PATH).rmdir()
     stage.LOCAL_BUCKET_PATH = str(folder)
-
-
-def read_csv_as_declared() -> None:
-    """fakesnow lets DuckDB guess a CSV's shape and types in COPY INTO: lines are skipped, '007' becomes 7."""
-    from customer_analytics.local_snowflake import csv_files
-
-    def read_expression(self: ReadCSV, url: str) -> exp.Expr:
-        return exp.var(csv_files.relation(self, [url]))
-
-    ReadCSV.read_expression = read_expression  # type: ignore[method-assign]
-
-
-def quote_copied_columns() -> None:
-    """fakesnow makes `a b` of `$1:"a b"` in COPY INTO ... FROM (SELECT ...): the column's name needs its quotes."""
-
-    def named(select: exp.Select) -> exp.Select:
-        for extract in list(select.find_all(exp.JSONExtract, exp.JSONExtractScalar)):
-            keys = list(extract.expression.find_all(exp.JSONPathKey))
-            if isinstance(extract.this, exp.Parameter) and len(keys) == 1:
-                extract.replace(exp.column(exp.to_identifier(keys[0].name.replace('""', '"'), quoted=True)))
-        return select
-
-    copy_into._strip_json_extract = named
-
-
-NO_FILE = "no file matches the pattern"
-"""What COPY is given as FILES when its PATTERN matches none."""
-
-
-def find_files_of_stages() -> None:
-    """FILES = (...) in COPY INTO: fakesnow takes them for parts of a URL, and knows them for external stages alone."""
-    outside = copy_into._source_urls
-    if getattr(outside, "knows_stages", False):
-        return
-
-    def found(source: str, files: list[str]) -> list[str]:
-        if not stage.is_internal(source):
-            return outside(source, files)
-        paths = [Path(source) / file for file in files if file != NO_FILE]
-        for path in paths:
-            if not path.is_file():
-                raise sfe.ProgrammingError(
-                    msg=f"Remote file '{path.name}' was not found", errno=91016, sqlstate="22000"
-                )
-        return [str(path) for path in paths]
-
-    found.knows_stages = True  # type: ignore[attr-defined]
-    copy_into._source_urls = found
 
 
 def columns_as_snowflake_names_them() -> str:

@@ -12,6 +12,7 @@ SESSION_MACROS = """
 CREATE OR REPLACE TEMP MACRO local_width_bucket(e, a, b, n) AS
     CASE WHEN e < a THEN 0 WHEN e >= b THEN n + 1 ELSE 1 + CAST(floor((e - a) * n / ((b - a) * 1.0)) AS BIGINT) END;
 CREATE OR REPLACE TEMP MACRO local_generator(n) AS TABLE SELECT range AS local_seq FROM range(n);
+CREATE OR REPLACE TEMP MACRO local_random() AS CAST((random() - 0.5) * 18446744073709549568 AS BIGINT);
 CREATE OR REPLACE TEMP MACRO local_today() AS CAST(now() AT TIME ZONE 'UTC' AS DATE);
 CREATE OR REPLACE TEMP MACRO local_sqrt(x) AS
     CASE WHEN x < 0 THEN error('Invalid floating point operation: sqrt(' || x || ')') ELSE sqrt(x) END;
@@ -55,7 +56,6 @@ def translate(tree: exp.Expr) -> exp.Expr:
         if any(t.name.upper() == c.alias.upper() for c in with_.expressions for t in c.this.find_all(exp.Table)):
             with_.set("recursive", True)
     for select in list(tree.find_all(exp.Select)):
-        _values_by_position(select)
         _generators(select)
     return tree.transform(_function, copy=False)
 
@@ -65,8 +65,13 @@ def _call(name: str, *arguments: exp.Expr) -> exp.Anonymous:
     return exp.Anonymous(this=name, expressions=[a.transform(_function) for a in arguments])
 
 
+def columns_by_position(tree: exp.Expr) -> None:
+    """SELECT $1 FROM VALUES (...), or from staged files: the column's name."""
+    for select in list(tree.find_all(exp.Select)):
+        _values_by_position(select)
+
+
 def _values_by_position(select: exp.Select) -> None:
-    """SELECT $1 FROM VALUES (...), or from staged files"""
     source = select.args.get("from_")
     if source and isinstance(source.this, exp.Values):
         name = "COLUMN{}"
@@ -106,6 +111,15 @@ def _function(node: exp.Expr) -> exp.Expr:
         return _call("local_today")
     if isinstance(node, exp.Sqrt | exp.Ln):
         return _call("local_sqrt" if isinstance(node, exp.Sqrt) else "local_ln", node.this)
+    if isinstance(node, exp.Rand):
+        return _call("local_random")
+    if isinstance(node, exp.RegexpReplace):
+        return _replaced_everywhere(node)
+    if isinstance(node, exp.ParseJSON):  # an empty text is NULL
+        node.this.replace(exp.Nullif(this=_call("trim", node.this), expression=exp.Literal.string("")))
+        return node
+    if isinstance(node, exp.ApproxQuantile) and not isinstance(node.parent, exp.Window):
+        return exp.cast(_call("approx_quantile", node.this, node.args["quantile"]), "DOUBLE")
     if isinstance(node, exp.Trim) and (node.expression or node.args.get("position")):
         name = {"LEADING": "LTRIM", "TRAILING": "RTRIM"}.get(str(node.args.get("position") or "").upper(), "TRIM")
         return _call(name, exp.cast(node.this.copy(), "TEXT"), *([node.expression] if node.expression else []))
@@ -127,7 +141,9 @@ def _function(node: exp.Expr) -> exp.Expr:
         return _formatted(node)
     if isinstance(node, exp.TimeToStr) and isinstance(node.args.get("format"), exp.Literal):
         # sqlglot has made the format strftime's; an element that it does not know is still in letters
-        text = node.args["format"].name.replace("%f_three", "%g").replace("%f_six", "%f").replace("%f_nine", "%n")
+        # sqlglot takes a small `dd` for a day without its zero, and a small `dy` for a number
+        text = node.args["format"].name.replace("%-d", "%d").replace("%w", "%a")
+        text = text.replace("%f_three", "%g").replace("%f_six", "%f").replace("%f_nine", "%n")
         node.set("format", exp.Literal.string(text))
         if re.search(r"[A-SU-Za-z]", re.sub(r"%-?[A-Za-z]", "", node.args["format"].name)):
             raise _unknown_format(node.args["format"].name)
@@ -154,6 +170,19 @@ def _function(node: exp.Expr) -> exp.Expr:
         node.set("match_condition", None)
         node.set("on", exp.and_(node.args["on"], condition) if node.args.get("on") else condition)
     return node
+
+
+def _replaced_everywhere(node: exp.RegexpReplace) -> exp.Expr:
+    """REGEXP_REPLACE of all occurrences. See https://docs.snowflake.com/en/sql-reference/functions/regexp_replace"""
+    position, occurrence, flags = (node.args.get(key) for key in ("position", "occurrence", "modifiers"))
+    if (position is not None and position.name != "1") or (occurrence is not None and occurrence.name != "0"):
+        raise _unsupported("REGEXP_REPLACE with a position or an occurrence")
+    pattern = node.expression.copy()
+    if isinstance(pattern, exp.Literal):
+        pattern = exp.Literal.string(pattern.name.replace("\\\\", "\\"))
+    new = node.args.get("replacement") or exp.Literal.string("")
+    how = "g" + (flags.name.replace("c", "").replace("e", "") if flags is not None else "")
+    return _call("regexp_replace", node.this, pattern, new, exp.Literal.string(how))
 
 
 def _extracted(node: exp.Extract) -> exp.Expr:
@@ -196,6 +225,8 @@ _FORMAT = {
 def _formatted(node: exp.ToChar) -> exp.Expr:
     """TO_CHAR of a date or time. See https://docs.snowflake.com/en/sql-reference/date-time-input-output"""
     text = node.args["format"]
+    if (written := {"UTF-8": "decode", "UTF8": "decode", "BASE64": "to_base64"}.get(text.name.upper())) is not None:
+        return _call(written, node.this)
     pieces = re.findall(
         r"YYYY|YY|MMMM|MM|MON|DD|DY|HH24|HH12|AM|PM|MI|SS|FF3|FF6|[A-Za-z]+|[^A-Za-z]+", text.name.upper()
     )

@@ -1,7 +1,6 @@
-"""Which files COPY INTO has loaded into which table. fakesnow keeps it by names alone.
+"""Which files COPY INTO has loaded into which table: a file is not loaded twice, unless it was put again since.
 
-So that a new table of an old name, or a file that was put again, is not taken for loaded: the history ends with a
-table's name, and a file that changed since is forgotten.
+The history ends with the table's name, so that a new table of an old name starts without one.
 """
 
 from __future__ import annotations
@@ -12,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import duckdb
-from sqlglot import exp
 
 from customer_analytics.local_snowflake.names import quoted
 
@@ -20,6 +18,26 @@ if TYPE_CHECKING:
     from customer_analytics.local_snowflake.engine import Connection
 
 _HISTORY = "_fs_information_schema._fs_load_history"
+
+
+def is_loaded(session: Connection, table: tuple[str, str, str], path: str) -> bool:
+    """Whether this content of the file is in the table."""
+    rows = session.duck.con.execute(
+        f"SELECT max(last_load_time) FROM {quoted(table[0])}.{_HISTORY}"
+        " WHERE schema_name = ? AND table_name = ? AND file_name = ?",
+        [table[1], table[2], path],
+    ).fetchall()
+    loaded = rows[0][0]
+    return loaded is not None and dt.datetime.fromtimestamp(Path(path).stat().st_mtime, dt.UTC) <= loaded
+
+
+def record(session: Connection, table: tuple[str, str, str], path: str, rows: int) -> None:
+    """The file has been loaded."""
+    session.duck.execute(
+        f"INSERT INTO {quoted(table[0])}.{_HISTORY} (schema_name, file_name, table_name, last_load_time, status,"
+        " row_count, row_parsed, error_count, error_limit) VALUES (?, ?, ?, now(), 'LOADED', ?, ?, 0, 1)",
+        [table[1], path, table[2], rows, rows],
+    ).fetchall()
 
 
 def forget(session: Connection, table: tuple[str, str, str]) -> None:
@@ -31,22 +49,7 @@ def forget(session: Connection, table: tuple[str, str, str]) -> None:
         )
 
 
-def forget_changed_files(session: Connection, copy: exp.Expr) -> None:
-    """Before a COPY: what was put again since it was loaded counts as new."""
-    target = copy.find(exp.Table)
-    if target is None:
-        return
-    database = target.catalog or session.database or ""
-    schema = target.db or session.schema
-    rows = session.duck.con.execute(
-        f"SELECT file_name, max(last_load_time) FROM {quoted(database)}.{_HISTORY} "
-        "WHERE schema_name = ? AND table_name = ? GROUP BY ALL",
-        [schema, target.name],
-    ).fetchall()
-    for file, loaded in rows:
-        path = Path(file)
-        if path.is_file() and dt.datetime.fromtimestamp(path.stat().st_mtime, dt.UTC) > loaded:
-            session.duck.execute(
-                f"DELETE FROM {quoted(database)}.{_HISTORY} WHERE schema_name = ? AND table_name = ? AND file_name = ?",
-                [schema, target.name, file],
-            )
+def forget_schema(session: Connection, database: str, schema: str) -> None:
+    """The schema is gone, with its tables."""
+    with contextlib.suppress(duckdb.CatalogException):
+        session.duck.execute(f"DELETE FROM {quoted(database)}.{_HISTORY} WHERE schema_name = ?", [schema])

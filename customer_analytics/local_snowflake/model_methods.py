@@ -40,50 +40,54 @@ def inline(session: Connection, sql: str) -> str:
         while depth:
             depth += (sql[end] == "(") - (sql[end] == ")")
             end += 1
-        function = _function(session, folder, normal(match[3]))
+        function = session.engine.model_runners.function(session, folder, normal(match[3]))
         sql = f"{sql[: match.start()]}CAST({function}({sql[match.end() : end - 1]}) AS VARIANT){sql[end:]}"
     return sql
 
 
-def _function(session: Connection, folder: Path, method: str) -> str:
-    name = "local_model_" + hashlib.md5(f"{folder}!{method}".encode(), usedforsecurity=False).hexdigest()[:16]
-    if name in session.model_functions:
-        return name
-    count = session.engine.model_runners.get(folder).inputs(method)
-
-    def run(*columns: pa.Array) -> pa.Array:
-        return session.engine.model_runners.get(folder).run(method, list(columns))
-
-    inputs: list[Any] = [DOUBLE] * count
-    names = [f"a{i}" for i in range(count)]
-    # DuckDB wants one named parameter for each column
-    call = eval(f"lambda {', '.join(names)}: run({', '.join(names)})", {"run": run})  # noqa: S307
-    session.duck.con.create_function(
-        name,
-        call,
-        inputs,
-        VARCHAR,
-        type=ARROW,
-        null_handling=SPECIAL,
-        side_effects=True,
-    )
-    session.model_functions.add(name)
-    return name
-
-
 class ModelRunners:
-    """The processes of the models used last."""
+    """The processes of the models used last, and the DuckDB functions that reach them."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._runners: dict[Path, Runner] = {}
+        self._runners: dict[str, Runner] = {}
+        self._functions: set[str] = set()
+        # A function belongs to the whole database, but dies with the connection that made it, and whoever
+        # calls it then takes the process down: so one connection of its own keeps them all.
+        self._keeper: Any = None
+
+    def function(self, session: Connection, folder: Path, method: str) -> str:
+        """The name of a DuckDB function that sends its batches to the model's process."""
+        text = f"{_version(folder)}!{method}"
+        name = "local_model_" + hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()[:16]
+        if name in self._functions:
+            return name
+        kinds = self.get(folder).inputs(method)
+
+        def run(*columns: pa.Array) -> pa.Array:
+            return self.get(folder).run(method, list(columns))
+
+        names = [f"a{i}" for i in range(len(kinds))]
+        # DuckDB wants one named parameter for each column
+        call = eval(f"lambda {', '.join(names)}: run({', '.join(names)})", {"run": run})  # noqa: S307
+        inputs: list[Any] = [VARCHAR if kind == "T" else DOUBLE for kind in kinds]
+        options: dict[str, Any] = {"type": ARROW, "null_handling": SPECIAL, "side_effects": True}
+        with self._lock:
+            if self._keeper is None:
+                self._keeper = session.engine.duck_conn.cursor()
+            if name not in self._functions:
+                self._keeper.create_function(name, call, inputs, VARCHAR, **options)
+                self._functions.add(name)
+        return name
 
     def get(self, folder: Path) -> Runner:
+        """The model's process. A version that was deleted and logged anew is another model."""
+        version = _version(folder)
         with self._lock:
-            runner = self._runners.pop(folder, None)
+            runner = self._runners.pop(version, None)
             if runner is None or not runner.alive():
                 runner = Runner(folder)
-            self._runners[folder] = runner
+            self._runners[version] = runner
             while len(self._runners) > MAX_RUNNERS:
                 self._runners.pop(next(iter(self._runners))).close()
         return runner
@@ -91,6 +95,11 @@ class ModelRunners:
     def close(self) -> None:
         for runner in self._runners.values():
             runner.close()
+
+
+def _version(folder: Path) -> str:
+    found = folder.stat()
+    return f"{folder}!{found.st_ino}!{found.st_ctime_ns}"
 
 
 class Runner:
@@ -107,9 +116,9 @@ class Runner:
     def alive(self) -> bool:
         return self._process.poll() is None
 
-    def inputs(self, method: str) -> int:
-        """How many columns the method takes."""
-        return int(self._ask(b"inputs " + method.encode(), b""))
+    def inputs(self, method: str) -> str:
+        """One letter for each column that the method takes: T for a text, N for a number."""
+        return self._ask(b"inputs " + method.encode(), b"").decode()
 
     def run(self, method: str, columns: list[pa.Array]) -> pa.Array:
         """One JSON text for each row."""

@@ -47,7 +47,9 @@ def _target(packager: Any, method: str) -> str:
 
 
 def _inputs(packager: Any, method: str) -> bytes:
-    return str(len(packager.meta.signatures[_target(packager, method)].inputs)).encode()
+    """One letter for each column that the method takes: T for a text, N for a number."""
+    features = packager.meta.signatures[_target(packager, method)].inputs
+    return "".join("T" if type(f.as_snowpark_type()).__name__ == "StringType" else "N" for f in features).encode()
 
 
 def _run(packager: Any, method: str, body: bytes) -> bytes:

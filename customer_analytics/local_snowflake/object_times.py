@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from customer_analytics.local_snowflake.engine import Connection
 
 Name = tuple[str, str, str]
-_CHANGES = (exp.Insert, exp.Update, exp.Delete, exp.Merge, exp.Copy, exp.TruncateTable, exp.Alter)
+_CHANGES = (exp.Insert, exp.Update, exp.Delete, exp.Merge, exp.TruncateTable, exp.Alter)
 
 
 class ObjectTimes:

@@ -169,10 +169,15 @@ class Protocol:
         started, failure = time.time(), None
         try:
             with connection.lock:
-                if connection.lost_transaction:
-                    connection.lost_transaction = False
-                    raise lost_transaction_error()
-                return self._run(connection, body, query_id)
+                if why := connection.lost_transaction:
+                    connection.lost_transaction = None
+                    raise lost_transaction_error(why)
+                mark = connection.duck.mark()
+                try:
+                    return self._run(connection, body, query_id)
+                except Exception:
+                    connection.undo(mark)
+                    raise
         except Exception as error:
             failure = errors.as_snowflake(error, body["sqlText"])
             if failure.unexpected:
@@ -256,8 +261,7 @@ class Protocol:
             total = cursor.rowcount or 0
             if len(rows) > 1:
                 assert cursor._last_transformed is not None
-                duck.con.executemany(cursor._last_transformed.sql(dialect="duckdb"), [list(r) for r in rows[1:]])
-                total += len(rows) - 1
+                total += bindings.run_batch(duck, cursor._last_transformed, rows[1:])
             if own:
                 duck.commit()
         except BaseException:

@@ -99,7 +99,7 @@ class Sessions:
             elif away > LOST_SECONDS and connection.duck.in_transaction and connection.lock.acquire(blocking=False):
                 try:
                     connection.duck.rollback()
-                    connection.lost_transaction = True
+                    connection.lost_transaction = "its client was not connected any more"
                     connection.engine.locks.free(connection)
                     log.warning("session %s: its client is gone, its transaction was rolled back", connection.number)
                 finally:

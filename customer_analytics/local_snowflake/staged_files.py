@@ -1,4 +1,4 @@
-"""Staged files as relations: `SELECT $1 ... FROM @stage`, INFER_SCHEMA, and COPY INTO a stage (unload)."""
+"""Staged files as relations: `SELECT $1 ... FROM @stage` and INFER_SCHEMA."""
 
 from __future__ import annotations
 
@@ -8,25 +8,22 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import snowflake.connector.errors as sfe
-from fakesnow.copy_into import handle_csv
-from fakesnow.transforms.file_format import lookup_file_format
 
-from customer_analytics.local_snowflake import csv_files, stages
-from customer_analytics.local_snowflake.column_types import snowflake_name
-from customer_analytics.local_snowflake.names import NAME
+from customer_analytics.local_snowflake import csv_files, file_formats, stages
+from customer_analytics.local_snowflake.file_formats import FileFormat
+from customer_analytics.local_snowflake.names import NAME, STAGE, quoted
+from customer_analytics.local_snowflake.snowflake_types import snowflake_name
 
 if TYPE_CHECKING:
     from customer_analytics.local_snowflake.engine import Connection
-    from customer_analytics.local_snowflake.statements import Cursor
 
-_LOCATION = rf"(\?|'[^']*'|@(?:~|{NAME})(?:/[^\s,)']*)?)"
+_LOCATION = rf"(\?|'[^']*'|@{STAGE}(?:/[^\s,)']*)?)"
 _FROM_STAGE = re.compile(
-    rf"\b(from|join)\s+('@[^']*'|@(?:~|{NAME})(?:/[^\s,()']*)?)(\s*\(\s*(?:file_format|pattern)\s*=>[^)]*\))?", re.I
+    rf"\b(from|join)\s+('@[^']*'|@{STAGE}(?:/[^\s,()']*)?)(\s*\(\s*(?:file_format|pattern)\s*=>(?:[^()']|'(?:[^']|'')*')*\))?",
+    re.I,
 )
 _INFER = re.compile(rf"\btable\s*\(\s*infer_schema\s*\(\s*location\s*=>\s*{_LOCATION}\s*((?:,[^)]*)?)\)\s*\)", re.I)
-_UNLOAD = re.compile(rf"copy\s+into\s+('@[^']*'|@(?:~|{NAME})(?:/[^\s']*)?)\s+from\s+(.*)$", re.I | re.S)
-_ARGUMENT = re.compile(r"(\w+)\s*=>\s*('(?:[^']|'')*'|\w+|\?)")
-_OPTION = re.compile(r"(\w+)\s*=\s*('(?:[^']|'')*'|[\w.\"]+)")
+_ARGUMENT = re.compile(rf"(\w+)\s*=>\s*('(?:[^']|'')*'|{NAME}|\?)")
 
 
 def rewrite(session: Connection, sql: str, params: Any) -> tuple[str, Any]:
@@ -42,47 +39,74 @@ def rewrite(session: Connection, sql: str, params: Any) -> tuple[str, Any]:
 
 def _view(session: Connection, reference: str, arguments: str) -> str:
     """A temporary view over the files: CSV columns $1, $2, ..., or one variant $1 of Parquet and JSON."""
-    given = {key.lower(): value.strip("'") for key, value in _ARGUMENT.findall(arguments)}
-    paths = _paths(session, reference, given.get("pattern"))
-    options = named_format(session, given.get("file_format"))
-    return view_of(session, paths, options)
+    given = {key.lower(): value for key, value in _ARGUMENT.findall(arguments)}
+    paths = paths_of(session, reference, file_formats.plain(given["pattern"]) if "pattern" in given else None)
+    stage = stages.named(session, reference)
+    return view_of(session, paths, file_formats.file_format(session, given.get("file_format"), stage))
 
 
-def view_of(session: Connection, paths: list[str], options: dict[str, Any]) -> str:
-    """A temporary view over these files, read by the options of a file format."""
-    kind = str(options.get("TYPE", "CSV")).upper()
-    metadata = "filename AS METADATA$FILENAME, row_number() OVER () AS METADATA$FILE_ROW_NUMBER"
-    if kind == "PARQUET":
-        source, columns = f"read_parquet({_list(paths)}, filename = true) AS f", 'to_json(f) AS "$1"'
-    elif kind == "JSON":
-        source, columns = (
-            f"read_json_objects({_list(paths)}, filename = true, format = '{_json_format(options)}')",
-            'json AS "$1"',
-        )
+def view_of(session: Connection, paths: list[str], declared: FileFormat, *, padded: bool = True) -> str:
+    """A temporary view over these files: CSV columns $1, $2, ..., or one variant $1 of Parquet and JSON."""
+    declared.check_reading()
+    below = len(str(stages.folder_of(session, Path(paths[0])))) + 2
+    each = "" if len(paths) == 1 else "PARTITION BY filename"
+    metadata = f"substr(filename, {below}) AS METADATA$FILENAME, row_number() OVER ({each}) AS METADATA$FILE_ROW_NUMBER"
+    if declared.type == "PARQUET":
+        source, columns = f"read_parquet({csv_files.path_list(paths)}, filename = true) AS f", 'to_json(f) AS "$1"'
+    elif declared.type == "JSON":
+        source, columns = json_relation(paths, declared), 'json AS "$1"'
     else:
-        source = _csv(options, paths)
+        source = csv_files.relation(declared, paths, padded=padded)
         found = session.duck.con.execute(f"DESCRIBE SELECT * FROM {source}").fetchall()
         names = [row[0] for row in found if row[0] != "filename"]
-        columns = ", ".join(f'"{name}" AS "${i}"' for i, name in enumerate(names, 1))
+        trimmed = declared.true("TRIM_SPACE")
+        columns = ", ".join(
+            f'trim("{name}") AS "${i}"' if trimmed else f'"{name}" AS "${i}"' for i, name in enumerate(names, 1)
+        )
+    return _new_view(session, f"SELECT {columns}, {metadata} FROM {source}")
+
+
+def parquet_view(session: Connection, path: str) -> tuple[str, list[str]]:
+    """A temporary view over one Parquet file with its own columns, and their names."""
+    source = f"read_parquet({csv_files.path_list([path])})"
+    found = session.duck.con.execute(f"DESCRIBE SELECT * FROM {source}").fetchall()
+    micro = {"TIMESTAMPTZ_NS": "TIMESTAMPTZ", "TIMESTAMP_NS": "TIMESTAMP"}
+    columns = [
+        f"CAST({quoted(name)} AS {micro[kind]}) AS {quoted(name)}" if kind in micro else quoted(name)
+        for name, kind, *_ in found
+    ]
+    return _new_view(session, f"SELECT {', '.join(columns)} FROM {source}"), [row[0] for row in found]
+
+
+def json_relation(paths: list[str], declared: FileFormat) -> str:
+    """DuckDB's call that reads JSON files: one column `json`, one row for each value."""
+    layout = "array" if declared.true("STRIP_OUTER_ARRAY") else "auto"
+    return f"read_json_objects({csv_files.path_list(paths)}, filename = true, format = '{layout}')"
+
+
+def _new_view(session: Connection, query: str) -> str:
     session.registered += 1
     name = f"LOCAL_STAGED_{session.registered % 50}"
-    session.duck.con.execute(f"CREATE OR REPLACE TEMP VIEW {name} AS SELECT {columns}, {metadata} FROM {source}")
+    session.duck.execute(f"CREATE OR REPLACE TEMP VIEW {name} AS {query}")
     return name
 
 
 def _inferred(session: Connection, match: re.Match[str], values: Any) -> str:
-    location = values.pop(0) if match[1] == "?" else match[1].strip("'")
-    given = {key.lower(): value.strip("'") for key, value in _ARGUMENT.findall(match[2])}
+    location = values.pop(0) if match[1] == "?" else file_formats.plain(match[1])
+    given = {key.lower(): value for key, value in _ARGUMENT.findall(match[2])}
     name = values.pop(0) if given.get("file_format") == "?" else given.get("file_format")
-    options = named_format(session, name)
-    paths = _paths(session, location, None)
-    header = str(options.pop("PARSE_HEADER", False)).upper() == "TRUE"
-    if str(options.get("TYPE", "PARQUET")).upper() == "CSV":
+    declared = file_formats.file_format(session, name, stages.named(session, location), "PARQUET")
+    declared.check_reading()
+    paths = paths_of(session, location, None)
+    header = declared.true("PARSE_HEADER")
+    if declared.type == "CSV":
         # Types are guessed here, as INFER_SCHEMA does: the reader of the data gets them as casts
-        delimiter = str(options.get("FIELD_DELIMITER", ",")).replace("'", "''")
-        source = f"read_csv({_list(paths)}, header = {header}, delim = '{delimiter}')"
+        delimiter = declared.text("FIELD_DELIMITER", ",").replace("'", "''")
+        source = f"read_csv({csv_files.path_list(paths)}, header = {header}, delim = '{delimiter}')"
+    elif declared.type == "JSON":
+        raise file_formats.unsupported("INFER_SCHEMA of JSON files")
     else:
-        source = f"read_parquet({_list(paths)})"
+        source = f"read_parquet({csv_files.path_list(paths)})"
     columns = [
         row for row in session.duck.side.execute(f"DESCRIBE SELECT * FROM {source}").fetchall() if row[0] != "filename"
     ]
@@ -104,116 +128,8 @@ def _inferred(session: Connection, match: re.Match[str], values: Any) -> str:
     )
 
 
-def unload(session: Connection, cursor: Cursor, sql: str) -> int | None:
-    """COPY INTO @stage FROM a table or a query; None for anything else.
-
-    See https://docs.snowflake.com/en/sql-reference/sql/copy-into-location
-    """
-    match = _UNLOAD.match(sql)
-    if not match:
-        return None
-    query, tail = _source(match[2])
-    if re.search(r"\bpartition\s+by\b", tail, re.I):
-        raise _unsupported("PARTITION BY when copying into a stage")
-    inner = re.search(r"file_format\s*=\s*\(([^)]*)\)", tail, re.I)
-    options = {key.upper(): value.strip("'") for key, value in _OPTION.findall(inner[1] if inner else "")}
-    options = {**named_format(session, options.pop("FORMAT_NAME", None)), **options}
-    outer = tail.replace(inner[0], "") if inner else tail
-    flags = {key.upper() for key, value in _OPTION.findall(outer) if value.upper() == "TRUE"}
-    if re.search(r"\bheader\b(?!\s*=)", outer, re.I):
-        flags.add("HEADER")
-    reader = session.cursor()
-    reader.query_id = cursor.query_id
-    reader.execute(query)
-    table, _ = reader.reply()
-    assert table is not None
-    folder, below, _ = stages.locate(session, match[1].strip("'"))
-    target, size = _write(session, table, folder, below, options, flags)
-    stages.md5(target)
-    rows = [(table.num_rows, table.nbytes, size)]
-    return cursor.answer([(c, "fixed") for c in ("rows_unloaded", "input_bytes", "output_bytes")], rows)
-
-
-def _write(
-    session: Connection, table: pa.Table, folder: Path, below: str, options: dict[str, Any], flags: set[str]
-) -> tuple[Path, int]:
-    kind = str(options.get("TYPE", "CSV")).upper()
-    if kind not in ("CSV", "PARQUET"):
-        raise _unsupported(f"copying into a stage as {kind}")
-    usual = "SNAPPY" if kind == "PARQUET" else "GZIP"
-    compression = str(options.get("COMPRESSION", usual)).upper()
-    compression = {"AUTO": usual, "NONE": "UNCOMPRESSED"}.get(compression, compression)
-    if "SINGLE" in flags:
-        name = below or "data"
-    else:
-        middle = ".snappy" if compression == "SNAPPY" else ""
-        ending = f"{middle}.{kind.lower()}" + (".gz" if kind == "CSV" and compression == "GZIP" else "")
-        name = (f"{below}data_" if not below or below.endswith("/") else f"{below}_") + f"0_0_0{ending}"
-    target = folder / name
-    if target.exists() and "OVERWRITE" not in flags:
-        raise sfe.ProgrammingError(
-            msg=f"Files already existing at the unload destination: {name}. Use overwrite option to force unloading.",
-            errno=1030,
-            sqlstate="22000",
-        )
-    target.parent.mkdir(parents=True, exist_ok=True)
-    partial = target.with_name(f".{target.name}.partial")
-    if kind == "PARQUET" and "HEADER" not in flags:
-        table = table.rename_columns([f"_COL_{i}" for i in range(table.num_columns)])
-    relation = session.register(table)
-    if kind == "PARQUET":
-        how = f"FORMAT parquet, COMPRESSION {compression.lower()}"
-    else:
-        delimiter = str(options.get("FIELD_DELIMITER", ",")).replace("\\t", "\t").replace("'", "''")
-        quote = str(options.get("FIELD_OPTIONALLY_ENCLOSED_BY", "NONE"))
-        nulls = str(options.get("NULL_IF", "\\N")).replace("'", "''")
-        how = f"FORMAT csv, HEADER {'HEADER' in flags}, DELIMITER '{delimiter}', NULLSTR '{nulls}'"
-        how += f", COMPRESSION {'gzip' if compression == 'GZIP' else 'none'}"
-        if quote.upper() != "NONE":
-            doubled = quote.replace("'", "''")
-            how += f", QUOTE '{doubled}', FORCE_QUOTE ({', '.join(_texts(table))})" if _texts(table) else ""
-    destination = str(partial).replace("'", "''")
-    session.duck.con.execute(f"COPY (SELECT * FROM {relation}) TO '{destination}' ({how})")
-    partial.replace(target)
-    return target, target.stat().st_size
-
-
-def _json_format(options: dict[str, Any]) -> str:
-    return "array" if str(options.get("STRIP_OUTER_ARRAY", False)).upper() == "TRUE" else "auto"
-
-
-def _texts(table: pa.Table) -> list[str]:
-    return ['"' + f.name.replace('"', '""') + '"' for f in table.schema if pa.types.is_string(f.type)]
-
-
-def _source(text: str) -> tuple[str, str]:
-    """What is unloaded, as a query, and the options after it."""
-    if not text.lstrip().startswith("("):
-        match = re.match(rf"\s*({NAME})(.*)$", text, re.S)
-        if not match:
-            raise sfe.ProgrammingError(msg="SQL compilation error: COPY INTO needs a table or a query", errno=1003)
-        return f"SELECT * FROM {match[1]}", match[2]
-    return bracketed(text)
-
-
-def bracketed(text: str) -> tuple[str, str]:
-    """What is in the first pair of brackets, and what comes after it."""
-    start = text.index("(")
-    depth, at, quoted = 0, start, ""
-    while True:
-        char = text[at]
-        if quoted:
-            quoted = "" if char == quoted else quoted
-        elif char in "'\"":
-            quoted = char
-        else:
-            depth += (char == "(") - (char == ")")
-        if not depth:
-            return text[start + 1 : at], text[at + 1 :]
-        at += 1
-
-
-def _paths(session: Connection, reference: str, pattern: str | None) -> list[str]:
+def paths_of(session: Connection, reference: str, pattern: str | None) -> list[str]:
+    """The files of a stage reference. Raises ProgrammingError 91016 when there is none."""
     folder, below, prefix = stages.locate(session, reference)
     found = [str(path) for _, path in stages.files(folder, below, pattern, prefix)]
     if not found:
@@ -223,22 +139,3 @@ def _paths(session: Connection, reference: str, pattern: str | None) -> list[str
             sqlstate="22000",
         )
     return found
-
-
-def named_format(session: Connection, name: str | None) -> dict[str, Any]:
-    if not name:
-        return {}
-    found = lookup_file_format(session.duck.side, name, session.database, session.schema)  # type: ignore[arg-type]
-    return {key.upper(): value for key, value in found.items()}
-
-
-def _csv(options: dict[str, Any], paths: list[str]) -> str:
-    return csv_files.relation(handle_csv(options), paths, query=True)
-
-
-def _list(paths: list[str]) -> str:
-    return "[" + ", ".join("'" + path.replace("'", "''") + "'" for path in paths) + "]"
-
-
-def _unsupported(what: str) -> sfe.ProgrammingError:
-    return sfe.ProgrammingError(msg=f"Unsupported feature of the local Snowflake: {what}", errno=2, sqlstate="0A000")

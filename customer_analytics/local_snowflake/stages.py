@@ -16,21 +16,22 @@ from typing import TYPE_CHECKING, Any
 import snowflake.connector.errors as sfe
 from fakesnow.transforms import stage as fakesnow_stage
 
-from customer_analytics.local_snowflake import models
-from customer_analytics.local_snowflake.names import NAME, qualified
+from customer_analytics.local_snowflake import file_formats, models
+from customer_analytics.local_snowflake.names import NAME, STAGE, qualified
+from customer_analytics.local_snowflake.table_definitions import columns
 
 if TYPE_CHECKING:
     from customer_analytics.local_snowflake.engine import Connection
     from customer_analytics.local_snowflake.statements import Cursor
 
 REFERENCE = re.compile(
-    rf"^'?(?:@(?P<name>~|{NAME})(?P<path>/.*?)?"
+    rf"^'?(?:@(?P<name>{STAGE})(?P<path>/.*?)?"
     rf"|snow://model/(?P<model>{NAME})/versions/(?P<version>[^/']+)(?P<model_path>/.*?)?)'?$",
     re.S,
 )
 _FILE_COMMAND = re.compile(
     r"\s*(put|get|list|ls|remove|rm)\s+(?:/\*.*?\*/\s*)?"
-    r"('(?:[^'\\]|\\.|'')*'|\S+)(?:\s+('(?:[^'\\]|\\.|'')*'|\S+))?(.*)$",
+    r"('(?:[^'\\]|\\.|'')*'|(?:\"[^\"]*\"|[^\s\"])+)(?:\s+('(?:[^'\\]|\\.|'')*'|(?:\"[^\"]*\"|[^\s\"])+))?(.*)$",
     re.I | re.S,
 )
 _STAGES = "_fs_global._fs_information_schema._fs_stages"
@@ -46,13 +47,15 @@ def drop(session: Connection, name: tuple[str, str, str]) -> bool:
     """Remove the stage and its files; False when there is none."""
     query = f"DELETE FROM {_STAGES} WHERE (database_name, schema_name, name) = (?, ?, ?) RETURNING 1"
     found = session.duck.side.execute(query, name).fetchall()
+    file_formats.forget_stage(session, name)
     shutil.rmtree(session.engine.stages_folder.joinpath(*name), ignore_errors=True)
     return bool(found)
 
 
 def locate(session: Connection, reference: str) -> tuple[Path, str, str]:
     """`@stage/path` or `snow://model/...`: its folder, the path below it, and what LIST puts before names."""
-    match = REFERENCE.match(reference.strip())
+    reference = reference.strip()
+    match = REFERENCE.match(file_formats.plain(reference) if reference[:1] == "'" else reference)
     if not match:
         raise sfe.ProgrammingError(
             msg=f"SQL compilation error: invalid stage reference {reference}", errno=1003, sqlstate="42000"
@@ -63,10 +66,39 @@ def locate(session: Connection, reference: str) -> tuple[Path, str, str]:
     path = (match["path"] or "").lstrip("/")
     if match["name"] == "~":
         return session.engine.stages_folder / "~", _inside(path), ""
-    name = qualified(session, match["name"])
+    name = qualified(session, match["name"].replace("%", ""))
+    if "%" in match["name"]:
+        columns(session, name)
+        return table_stage(session, name), _inside(path), ""
     if not exists(session, name):
         raise fakesnow_stage.not_found_error(".".join(name))
     return session.engine.stages_folder.joinpath(*name), _inside(path), name[2].lower() + "/"
+
+
+def remember_format(session: Connection, sql: str) -> None:
+    """The FILE_FORMAT of a CREATE STAGE or ALTER STAGE, before it is run."""
+    match = re.match(rf"(?:create|alter)\s+[^'\"]*?\bstage\s+(?:if\s+(?:not\s+)?exists\s+)?({NAME})", sql, re.I)
+    if match:
+        file_formats.remember_stage(session, sql, exists(session, qualified(session, match[1])))
+
+
+def named(session: Connection, reference: str) -> tuple[str, str, str] | None:
+    """The name of the stage in a reference; None for a user's, a table's or a model's."""
+    match = REFERENCE.match(reference.strip())
+    name = match["name"] if match else None
+    return qualified(session, name) if name and name != "~" and "%" not in name else None
+
+
+def folder_of(session: Connection, path: Path) -> Path:
+    """The folder of the stage that the file is in."""
+    root = session.engine.stages_folder
+    parts = path.relative_to(root).parts if path.is_relative_to(root) else ()
+    return root.joinpath(*parts[: 1 if parts[:1] == ("~",) else 3])
+
+
+def table_stage(session: Connection, table: tuple[str, str, str]) -> Path:
+    """The folder of a table's own stage, `@%table`; it goes with the table."""
+    return session.engine.stages_folder.joinpath(*table[:2], f"%{table[2]}")
 
 
 def _inside(path: str) -> str:

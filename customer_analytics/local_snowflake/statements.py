@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -13,6 +14,7 @@ from sqlglot import exp
 
 from customer_analytics.local_snowflake import (
     catalogue_answers,
+    copy_into_stage,
     copy_into_table,
     databases,
     load_history,
@@ -21,7 +23,6 @@ from customer_analytics.local_snowflake import (
     results,
     session_parameters,
     session_variables,
-    staged_files,
     stages,
     table_definitions,
     translation,
@@ -66,7 +67,7 @@ def dispatch(session: Connection, cursor: Cursor, sql: str, params: Any) -> dict
     text = without_comments(sql)
     if re.match(r"(put|get|list|ls|remove|rm)\s", text, re.I):
         return stages.file_command(session, cursor, text, params)
-    if (reply := staged_files.unload(session, cursor, text)) is not None:
+    if (reply := copy_into_stage.dispatch(session, cursor, text)) is not None:
         return reply
     if (reply := copy_into_table.dispatch(session, cursor, text, params)) is not None:
         return reply
@@ -79,6 +80,7 @@ def dispatch(session: Connection, cursor: Cursor, sql: str, params: Any) -> dict
             return reply
         if (reply := catalogue_answers.primary_keys(session, cursor, text)) is not None:
             return reply
+    stages.remember_format(session, text)
     if match := re.match(
         rf"create\s+(?:or\s+replace\s+)?temp(?:orary)?\s+stage\s+(?:if\s+not\s+exists\s+)?({NAME})", text, re.I
     ):
@@ -123,9 +125,8 @@ class Cursor(FakeSnowflakeCursor):
         duck, locks = self.session.duck, self.session.engine.locks
         text = without_comments(command)
         self._shows = text if re.match(r"show\b", text, re.I) else None
-        # INSERT OVERWRITE, and COPY of several files, become several DuckDB statements: one transaction
-        copied = copy_into_table.target(self.session, text)
-        together = re.match(r"insert\s+overwrite\b", text, re.I) or (copied and copied[0] == self.session.database)
+        # INSERT OVERWRITE becomes several DuckDB statements: one transaction
+        together = re.match(r"insert\s+overwrite\b", text, re.I)
         together = together and not duck.in_transaction and self.session._autocommit
         if match := _LOCKING.match(command):
             locks.take(self.session, qualified(self.session, match[1]))
@@ -170,17 +171,19 @@ class Cursor(FakeSnowflakeCursor):
             self.session.engine.locks.free(self.session)
         self.row_types = None
         _widen(duck, transformed)
-        if isinstance(transformed, exp.Copy):
-            load_history.forget_changed_files(self.session, transformed)
         was_there = object_times.schema_is_there(self.session, transformed)
         super()._execute(transformed, params)
         # At once: what follows runs statements of its own on this connection, and its description is then theirs.
         self._duck_types = [str(column[1]) for column in duck.con.description or []]
         for table in _names_that_changed_hands(transformed):
-            load_history.forget(
-                self.session,
-                (table.catalog or self.session.database or "", table.db or self.session.schema or "", table.name),
-            )
+            name = (table.catalog or self.session.database or "", table.db or self.session.schema or "", table.name)
+            load_history.forget(self.session, name)
+            if isinstance(transformed, exp.Drop):
+                shutil.rmtree(stages.table_stage(self.session, name), ignore_errors=True)
+        if isinstance(transformed, exp.Drop) and str(transformed.args.get("kind")).upper() == "SCHEMA":
+            gone = transformed.find(exp.Table)
+            if gone is not None:
+                databases.forget_contents(self.session, gone.catalog or self.session.database or "", gone.db)
         for column in transformed.args.get("not_null") or []:
             table = quoted(*_named(self.session, transformed))
             duck.execute(f"ALTER TABLE {table} ALTER COLUMN {quoted(column)} SET NOT NULL")

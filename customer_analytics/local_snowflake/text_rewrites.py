@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from customer_analytics.local_snowflake import copy_into_table, model_methods, models, staged_files, stages
+from customer_analytics.local_snowflake import model_methods, models, staged_files, stages
 from customer_analytics.local_snowflake.names import IDENTIFIER, NAME, qualified
 
 if TYPE_CHECKING:
@@ -32,6 +32,11 @@ _MANAGED_SCHEMA = re.compile(
     re.I,
 )
 """sqlglot cannot read it, and who may grant has no effect here."""
+# Snowpark writes CREATE TABLE t IF NOT EXISTS (...), which Snowflake takes as well
+_IF_MISSING = re.compile(rf"^(\s*create\s+(?:\w+\s+)*?table\s+)({NAME})\s+if\s+not\s+exists\b", re.I)
+_LITERAL = re.compile(
+    r"'(?:[^'\\]|\\.|'')*'|\"(?:[^\"]|\"\")*\"|\$\$.*?\$\$|(\b(?:date|time|timestamp)\s+'[^']*')(?=\s*::)", re.I | re.S
+)
 _QUOTED_STAGE = re.compile(rf"'@({NAME})((?:/[^'\s]*)?)'")
 
 
@@ -45,13 +50,15 @@ def immediate(sql: str) -> str:
 
 def rewrite(session: Connection, sql: str, params: Any) -> tuple[str, Any]:
     """The statement and its parameters as the parser can take them."""
+    sql = _IF_MISSING.sub(r"\1IF NOT EXISTS \2 ", sql)
+    if "::" in sql:  # DATE '2024-01-01'::TEXT is the text of a date; the parser makes it a date of a text
+        sql = _LITERAL.sub(lambda m: f"({m[1]})" if m[1] else m[0], sql)
     if "(" in sql:
         sql = _NAMED_TABLE.sub(lambda m: m[1], sql)
         sql = _LAST_QUERY.sub(f"'{session.last_query_id or ''}'", sql)
         sql = _CURRENT_TRANSACTION.sub("'1'" if session.duck.in_transaction else "NULL", sql)
     sql, params = _identifiers(sql, params)
     sql = _MANAGED_SCHEMA.sub(r"\1", sql)
-    sql = copy_into_table.rewrite(session, sql)
     sql, params = staged_files.rewrite(session, sql, params)
     sql = re.sub(r"\bscoped\s+temp(orary)?\b", "TEMPORARY", sql, flags=re.I)
     if "@" in sql:

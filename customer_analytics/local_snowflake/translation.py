@@ -15,9 +15,10 @@ from sqlglot import exp
 
 from customer_analytics.local_snowflake import (
     catalogue_answers,
-    column_types,
     functions,
+    pivots,
     semi_structured,
+    snowflake_types,
     table_definitions,
     values,
 )
@@ -41,12 +42,14 @@ _RESERVED_BY_DUCKDB = {
 
 def translate(session: Connection, tree: exp.Expr, params: Any) -> exp.Expr:
     """The tree as DuckDB can run it. Marks that fakesnow's cursor looks for are in its `args`."""
+    pivots.translate(session, tree)
     resolve_names(session, tree)
     tree = _result_scans(session, tree)
     tree = tree.transform(lambda node: fs.identifier(node, params), copy=False)
-    if not isinstance(tree, exp.Copy):  # fakesnow reads the files' columns by their own types
-        values.name_projections(tree)
-        tree = values.correct(tree, lambda table: _columns(session, table))
+    functions.columns_by_position(tree)
+    _declared_types(tree)
+    values.name_projections(tree)
+    tree = values.correct(tree, lambda table: _columns(session, table))
     actions = prepare_merge(tree) if isinstance(tree, exp.Merge) else None
     table_definitions.unenforced_keys(tree)
     table_definitions.sequence_defaults(session, tree)
@@ -55,8 +58,7 @@ def translate(session: Connection, tree: exp.Expr, params: Any) -> exp.Expr:
     needed = table_definitions.declared_columns(tree)
     catalogue_answers.with_times(session, tree)
     tree = functions.translate(tree)
-    if not isinstance(tree, exp.Copy):
-        tree = semi_structured.translate(tree)
+    tree = semi_structured.translate(tree)
     tree = tree.transform(fs.upper_case_unquoted_identifiers, copy=False)
     present = {type(node) for node in tree.walk()}
     for kinds, step in _steps(session, params):
@@ -131,11 +133,20 @@ def _columns(session: Connection, table: exp.Table) -> Outputs:
     ]
     if name[-2:-1] == ["INFORMATION_SCHEMA"]:
         return []
+    if session.duck.in_transaction:  # where a name that is not there would end it
+        full = ("temp", "main", name[0]) if len(name) == 1 and name[0].startswith("LOCAL_") else _full(session, table)
+        place = ("temp", "main", full[2]) if full in session.temporary_names else full
+        query = (
+            "SELECT column_name, data_type FROM duckdb_columns()"
+            " WHERE (database_name, schema_name, table_name) = (?, ?, ?) ORDER BY column_index"
+        )
+        known = session.duck.con.execute(query, list(place)).fetchall()
+        return [(column, snowflake_types.from_duck(kind)) for column, kind in known]
     try:
         found = session.duck.con.execute(f"DESCRIBE {quoted(*name)}").fetchall()
     except duckdb.Error:
         return []
-    return [(row[0], column_types.from_duck(row[1])) for row in found]
+    return [(row[0], snowflake_types.from_duck(row[1])) for row in found]
 
 
 def _result_scans(session: Connection, tree: exp.Expr) -> exp.Expr:
@@ -154,6 +165,15 @@ def _result_scans(session: Connection, tree: exp.Expr) -> exp.Expr:
             table.set("alias", rows.args["alias"].copy())
         rows.replace(table)
     return tree
+
+
+def _declared_types(tree: exp.Expr) -> None:
+    """CHAR alone is one character; DuckDB's BLOB has no length."""
+    for kind in tree.find_all(exp.DataType):
+        if kind.this in (exp.DType.CHAR, exp.DType.NCHAR) and not kind.expressions:
+            kind.set("expressions", [exp.DataTypeParam(this=exp.Literal.number(1))])
+        if kind.this in (exp.DType.BINARY, exp.DType.VARBINARY):
+            kind.set("expressions", None)
 
 
 def _limit_texts(tree: exp.Expr) -> exp.Expr:

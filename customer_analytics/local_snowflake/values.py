@@ -11,14 +11,13 @@ from sqlglot import exp
 from sqlglot import parse_one as parse
 
 from customer_analytics.local_snowflake import conversions
-from customer_analytics.local_snowflake.column_types import (
+from customer_analytics.local_snowflake.column_types import Describe, Types
+from customer_analytics.local_snowflake.snowflake_types import (
     DATE,
     INTEGER,
     TEXT,
     TIMESTAMP,
-    Describe,
     Type,
-    Types,
     division,
     product,
 )
@@ -30,8 +29,9 @@ CREATE OR REPLACE TEMP MACRO local_quotient(n, d) AS
 """
 _CONCERNED = (
     *(exp.Div, exp.Mod, exp.Mul, exp.Sum, exp.Avg, exp.TimestampTrunc, exp.DateTrunc, exp.DateAdd, exp.AddMonths),
-    *(exp.Cast, exp.Add, exp.Sub, exp.TimeSlice, *conversions.CONCERNED),
+    *(exp.Median, exp.WithinGroup, exp.Cast, exp.Add, exp.Sub, exp.TimeSlice, *conversions.CONCERNED),
 )
+_AGGREGATES = (exp.Sum, exp.Avg, exp.Median, exp.WithinGroup)
 
 
 def correct(statement: exp.Expr, describe: Describe) -> exp.Expr:
@@ -106,6 +106,11 @@ def _corrected(node: exp.Expr, own: Type | None, one: Type | None, other: Type |
         return _windowed(node, number)
     if isinstance(node, exp.Avg) and one and one.kind == "NUMBER":
         return _average(node, one)
+    middle = isinstance(node, exp.Median) or (
+        isinstance(node, exp.WithinGroup) and isinstance(node.this, exp.PercentileCont)
+    )
+    if middle and own and own.kind == "NUMBER":
+        return _decimal(_windowed(node, node.copy()), own.scale)
     if isinstance(node, exp.DateAdd) and isinstance(node.expression, exp.Literal) and "." in node.expression.name:
         node.set("expression", exp.Round(this=node.expression.copy()))  # Snowflake adds whole units
     if isinstance(node, exp.TimeSlice) and one == DATE:
@@ -131,9 +136,9 @@ def _rounded_up_or_down(node: exp.Ceil | exp.Floor, argument: Type, digits: exp.
 def _put(node: exp.Expr, replacement: exp.Expr) -> None:
     """Replace the node, or the window around it when the replacement holds that already."""
     window = node.parent
-    if isinstance(node, exp.Sum | exp.Avg) and isinstance(window, exp.Filter):
+    if isinstance(node, _AGGREGATES) and isinstance(window, exp.Filter):
         node, window = window, window.parent
-    if isinstance(node, exp.Sum | exp.Avg | exp.Filter) and isinstance(window, exp.Window) and window.this is node:
+    if isinstance(node, (*_AGGREGATES, exp.Filter)) and isinstance(window, exp.Window) and window.this is node:
         node = window
     node.replace(replacement)
 

@@ -49,13 +49,33 @@ def loaded_array(session: Session) -> list[Row]:
     return session.table("variants").collect()
 
 
+def copied(session: Session, text: str) -> list[tuple[str, ...]]:
+    """What the file's lines become, put without OVERWRITE and read with every default."""
+    session.sql("CREATE STAGE IF NOT EXISTS texts").collect()
+    session.file.put_stream(io.BytesIO(text.encode()), "@texts/one.csv", auto_compress=False, overwrite=False)
+    session.sql("CREATE OR REPLACE TABLE copied (a INT)").collect()
+    return [tuple(row) for row in session.sql("SELECT $1 FROM @texts").collect()]
+
+
+def lost_after_random(session: Session) -> bool:
+    session.sql("CREATE OR REPLACE TABLE drawn (a INT)").collect()
+    session.sql("BEGIN").collect()
+    session.sql("INSERT INTO drawn SELECT RANDOM()").collect()
+    lost = refused(session, "SELECT 1 / 0") and refused(session, "COMMIT")
+    return lost and session.table("drawn").count() == 0
+
+
 DEVIATIONS: dict[int, Callable[[Session], bool]] = {
     1: lambda s: (
         one(s, "SELECT '2020-01-01 10:00:00 +02:00'::TIMESTAMP_TZ") == dt.datetime(2020, 1, 1, 8, tzinfo=dt.UTC)
     ),
     2: lambda s: refused(s, "SELECT 12345678901234567890::NUMBER(38,0)"),
-    3: lambda s: isinstance(one(s, "SELECT MEDIAN(column1) FROM VALUES (1), (2)"), float),
-    4: lambda s: refused(s, 'CREATE TABLE twice ("a" INT, A INT)'),
+    3: lambda s: (
+        [row["type"] for row in described(s, "SELECT [1] AS a, {'a': 1} AS b, CURRENT_TIMESTAMP() AS c")]
+        == ["VARIANT", "VARIANT", "TIMESTAMP_TZ(9)"]
+        and one(s, "SELECT TYPEOF('2024-01-01'::DATE::VARIANT)") == "VARCHAR"
+    ),
+    4: lambda s: refused(s, 'CREATE TABLE twice ("a" INT, A INT)') and one(s, 'SELECT A FROM (SELECT 1 AS "a")') == 1,
     5: lambda s: s.sql("SELECT 1+1").columns == ['"1 + 1"'],
     6: lambda s: all(
         refused(s, statement)
@@ -71,6 +91,7 @@ DEVIATIONS: dict[int, Callable[[Session], bool]] = {
     ),
     10: lambda s: (
         one(s, "SELECT '2020-01-01 00:00:00.123456789'::TIMESTAMP_NTZ") == dt.datetime(2020, 1, 1, 0, 0, 0, 123456)
+        and one(s, "SELECT '2020-01-01 00:00:00.5'::TIMESTAMP_NTZ(0)") == dt.datetime(2020, 1, 1, 0, 0, 0, 500000)
     ),
     11: lambda s: (
         refused(s, "ALTER SESSION SET TIMEZONE = 'America/New_York'")
@@ -78,8 +99,10 @@ DEVIATIONS: dict[int, Callable[[Session], bool]] = {
         and refused(s, "ALTER SESSION SET DATE_OUTPUT_FORMAT = 'DD/MM/YYYY'")
     ),
     12: lambda s: (
-        refused(s, "COPY INTO nowhere FROM @missing ON_ERROR = CONTINUE")
-        and refused(s, "COPY INTO nowhere FROM @missing VALIDATION_MODE = RETURN_ERRORS")
+        copied(s, "1\nx\n") is not None
+        and refused(s, "COPY INTO copied FROM @texts ON_ERROR = CONTINUE")
+        and refused(s, "COPY INTO copied FROM @texts VALIDATION_MODE = RETURN_ERRORS")
+        and refused(s, "COPY INTO @texts FROM copied PARTITION BY (a)")
     ),
     13: lambda s: isinstance(one(s, "SELECT PARSE_JSON('1') + 1"), float),
     14: lambda s: (
@@ -90,13 +113,17 @@ DEVIATIONS: dict[int, Callable[[Session], bool]] = {
         for call in (
             *("APPROX_TOP_K(1, 1)", "APPROX_PERCENTILE_ACCUMULATE(1)", "SOUNDEX('a')", "PARSE_URL('http://a')"),
             *("COLLATE('a', 'en-ci')", "SHA2('a', 512)", "GET_DDL('TABLE', 't')", "SYSTEM$TYPEOF(1)"),
-            "* FROM (SELECT 1 AS a, 'x' AS k) PIVOT (SUM(a) FOR k IN (ANY))",
+            "* FROM (SELECT 1 AS a, NULL::VARCHAR AS k) PIVOT (SUM(a) FOR k IN (ANY))",
         )
     ),
     16: lambda s: refused(s, "SELECT REGEXP_REPLACE('banana', 'a', 'o', 1, 2)"),
     17: lambda s: one(s, "SELECT RANDOM(1) = RANDOM(1)") is False,
     18: lambda s: len(loaded_array(s)) == 2,
     19: lambda s: refused(s, "CREATE TABLE two_counters (a INT AUTOINCREMENT, b INT AUTOINCREMENT)"),
+    20: lambda s: copied(s, "old\n") and copied(s, "new\n") == [("new",)],
+    21: lambda s: copied(s, "a\\\\nb\n") == [("a\\\\nb",)],
+    22: lambda s: one(s, "SELECT 1 AS a UNION ALL SELECT 'x' ORDER BY a") == "1",
+    23: lambda s: lost_after_random(s),
 }
 
 
