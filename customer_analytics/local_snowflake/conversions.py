@@ -152,6 +152,9 @@ def replacement(node: exp.Expr, of: TypeOf) -> exp.Expr | None:
     if isinstance(node, exp.ToChar) and not node.args.get("format"):
         kind = of(node.this)
         return _call(_TO_TEXT[kind.kind], node.this) if kind is not None and kind.kind in _TO_TEXT else None
+    if isinstance(node, exp.Neg) and type(node.this) is exp.Cast and node.this.this.is_number:
+        # -9223372036854775808 :: INT: `::` binds first, and the number without its sign is beyond 64 bits
+        return exp.Cast(this=exp.Neg(this=node.this.this.copy()), to=node.this.to.copy())
     if isinstance(node, exp.Cast):
         return _cast(node, of(node.this), from_cast(node.to), safe)
     if isinstance(node, exp.ToBoolean) and of(node.this) == TEXT:
