@@ -75,6 +75,7 @@ def _session_in_new_schema(warehouse: Warehouse) -> Iterator[Session]:
 
     schema = f"T_{uuid.uuid4().hex[:12]}".upper()
     session = Session.builder.configs({**warehouse.connection_args(), "schema": schema}).create()
+    session.telemetry_enabled = False  # snowflake-ml would keep its connection, and ask the server when it has gone
     yield session
     session.sql(f"DROP SCHEMA IF EXISTS {schema}").collect()
     session.close()

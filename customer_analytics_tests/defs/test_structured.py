@@ -72,6 +72,7 @@ class _Schema:
 
         self.schema = schema
         self._session = Session.builder.configs({**warehouse.connection_args(), "schema": schema}).create()
+        self._session.telemetry_enabled = False  # as in conftest
 
     def session(self) -> Any:
         return self._session

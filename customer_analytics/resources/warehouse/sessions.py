@@ -55,7 +55,6 @@ class SessionPerThread(ABC):
             self._discard(session)
         session = Session.builder.configs(self.connection_args()).create()
         session.telemetry_enabled = self.telemetry
-        session.reduce_describe_query_enabled = True  # columns that Snowpark can work out itself are not asked for
         self._local.session, self._local.incarnation = session, self.incarnation()
         with self._lock:
             self._sessions.append(session)
