@@ -6,6 +6,7 @@ import csv
 import glob
 import gzip
 import itertools
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
@@ -39,8 +40,9 @@ def relation(declared: FileFormat, paths: list[str], *, padded: bool = False) ->
         *(f"quote = {quote}", f"escape = {quote}", f"nullstr = [{', '.join(map(_literal, nulls))}]"),
         *(f"columns = {{{columns}}}", "filename = true", f"compression = {_literal(_compression(declared))}"),
     ]
-    if any(_first_line(declared, path).endswith("\r\n") for path in paths):
-        options.append("new_line = '\\r\\n'")
+    ends = {_line_end(declared, path) for path in paths}
+    if end := next((end for end in ("\\r\\n", "\\n") if end in ends), None):  # DuckDB takes a quoted one for it
+        options.append(f"new_line = '{end}'")
     if padded:
         options += ["null_padding = true", "parallel = false"]
     return f"read_csv({path_list(paths)}, {', '.join(options)})"
@@ -85,9 +87,14 @@ def _open(declared: FileFormat, path: str) -> IO[str]:
     return Path(path).open(errors="replace", newline="")
 
 
-def _first_line(declared: FileFormat, path: str) -> str:
+def _line_end(declared: FileFormat, path: str) -> str | None:
+    """How the first record ends, as DuckDB's reader is told it; None where no line feed stands outside of quotes."""
     with _open(declared, path) as file:
-        return file.readline()
+        text = file.read(1_000_000)
+    if quote := _quote(declared):
+        text = re.sub(f"{re.escape(quote)}[^{re.escape(quote)}]*{re.escape(quote)}", "", text)
+    at = text.find("\n")
+    return None if at < 0 else "\\r\\n" if text[at - 1 : at] == "\r" else "\\n"
 
 
 def _records(declared: FileFormat, path: str, skip: int | None = None) -> Iterator[list[str]]:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from snowflake.connector.pandas_tools import write_pandas
 from snowflake.snowpark import Session
@@ -90,6 +90,7 @@ def test_write_pandas(there: Session, rows: Rows) -> None:
 
 @few
 @given(rows=ROWS)
+@example(rows=[(None, None, None, "\r", None, None, None)])
 def test_copy_of_a_csv_file(there: Session, tmp_path_factory: pytest.TempPathFactory, rows: Rows) -> None:
     def field(value: Any) -> str:
         text = value.hex() if isinstance(value, bytes) else repr(value) if isinstance(value, float) else str(value)
