@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -40,6 +41,8 @@ def nothing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 def _fresh_caches(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for name in ("OPENAI_API_KEY", "SNOWFLAKE_ACCOUNT", "WEAVIATE_URL"):
         monkeypatch.delenv(name, raising=False)
+    # Streamlit leaves the app as `__main__`, which processes that a later test spawns would run.
+    monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])
     yield
     st.cache_data.clear()
     st.cache_resource.clear()
