@@ -25,6 +25,12 @@ def refused(session: Session, sql: str) -> bool:
     return True
 
 
+def inserted_float(session: Session) -> object:
+    session.sql("CREATE OR REPLACE TABLE whole (a INT)").collect()
+    session.sql("INSERT INTO whole SELECT 2.5::FLOAT").collect()
+    return one(session, "SELECT a FROM whole")
+
+
 def swap_is_refused(session: Session) -> bool:
     schema = session.get_fully_qualified_current_schema()
     session.sql("CREATE OR REPLACE TABLE here (a INT)").collect()
@@ -124,6 +130,8 @@ DEVIATIONS: dict[int, Callable[[Session], bool]] = {
     21: lambda s: copied(s, "a\\\\nb\n") == [("a\\\\nb",)],
     22: lambda s: one(s, "SELECT 1 AS a UNION ALL SELECT 'x' ORDER BY a") == "1",
     23: lambda s: lost_after_random(s),
+    24: lambda s: one(s, "SELECT '0x1'::INT") == 1,
+    25: lambda s: inserted_float(s) == 2,
 }
 
 
