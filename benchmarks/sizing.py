@@ -37,14 +37,14 @@ class Structured:
 
 # --------------------------------------------------------------------------------------- measured, on 2 cores
 MEASURED = {
-    "texts embedded a second": 57.0,  # python -m benchmarks.feedback --only embedding (98 tokens each)
-    "seconds to transcribe a second of speech": 0.4,  # python -m benchmarks.feedback --only transcription (one core)
-    "Weaviate, objects first written a second": 12_638 / 17,  # python -m benchmarks.vector_stores --weaviate URL GRPC
-    "Weaviate, objects read with vectors a second": 12_638 / 1.4,  # the same
+    "texts embedded a second": 75.6,  # python -m benchmarks.feedback --only embedding (98 tokens each)
+    "seconds to transcribe a second of speech": 0.138,  # python -m benchmarks.feedback --only transcription (one core)
+    "Weaviate, objects first written a second": 12_638 / 8.2,  # python -m benchmarks.vector_stores --weaviate URL GRPC
+    "Weaviate, objects read with vectors a second": 12_638 / 1.1,  # the same
 }
 STRUCTURED = {  # python -m benchmarks.structured; by customers
-    10_000: Structured(9.0, 21.9, 605, 1.1),
-    100_000: Structured(22.4, 35.9, 953, 6.6),
+    10_000: Structured(6.0, 15.5, 631, 0.7),
+    100_000: Structured(11.5, 20.3, 1019, 3.7),
 }
 # --------------------------------------------------------------------------------------------------------------
 
