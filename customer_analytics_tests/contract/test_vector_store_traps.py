@@ -16,8 +16,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from customer_analytics.resources.vector_store import VectorStore, VectorStoreError, sync
+from customer_analytics.resources.vector_store import VectorStore, VectorStoreError, content_hash, sync
 from customer_analytics.resources.vector_store.lancedb import LanceVectorStore
+from customer_analytics.resources.vector_store.protocol import Range
 from customer_analytics.resources.vector_store.rows import schema_of, vector_array
 from customer_analytics.resources.vector_store.weaviate import WeaviateVectorStore
 from customer_analytics.tables import TEXT, Collection, Column
@@ -280,6 +281,29 @@ def test_what_weaviate_would_change_silently_is_refused(weaviate_server: Weaviat
     integers = pa.array([value], pa.int32() if pa.types.is_date32(type_) else pa.int64())
     with pytest.raises(VectorStoreError, match=name):
         store.upsert(NOTES, rows.set_column(place, name, integers.cast(type_)))
+    store.drop(NOTES)
+    store.close()
+
+
+@pytest.mark.heavy
+def test_more_than_one_message_of_grpc_holds_is_written_and_read(weaviate_server: WeaviateServer) -> None:
+    store = WeaviateVectorStore(weaviate_server.url, weaviate_server.grpc_url)
+    store.drop(NOTES)
+    store.ensure(NOTES, DIMENSION)
+    rows = objects(260)
+    texts = [f"number{i} " + "x" * 500_000 for i in range(rows.num_rows)]
+    place = rows.schema.get_field_index(NOTES.text)
+    rows = rows.set_column(place, rows.schema.field(place), pa.array(texts))
+    rows = rows.set_column(
+        rows.schema.get_field_index("content_hash"),
+        rows.schema.field("content_hash"),
+        pa.array(map(content_hash, texts)),
+    )
+    assert store.upsert(NOTES, rows) == 260
+    for where in (None, Range("NOTE_ID", 0, 1000)):
+        seen = pa.Table.from_batches(store.scan(NOTES, ["id", NOTES.text], where, batch_size=260))
+        assert sorted(seen.column(NOTES.text).to_pylist()) == sorted(texts)
+        assert len(set(seen.column("id").to_pylist())) == seen.num_rows == 260
     store.drop(NOTES)
     store.close()
 

@@ -33,7 +33,7 @@ def collection_asset(collection: Collection) -> dg.AssetsDefinition:
         group_name="feedback",
         owners=OWNERS,
         kinds={"vectorstore"},
-        code_version="1",
+        code_version="2",
         description=collection.description,
         ins={"source": dg.AssetIn(key=collection.source)},
         deps=["VECTOR_SNAPSHOT"],
@@ -90,7 +90,8 @@ def _embed(
         if not loaded:
             load(settings.sources, collection, embedder)
             loaded = True
-        return embedder.embed(texts, progress.within)
+        do = embedder.embed_whole if collection.read_whole else embedder.embed
+        return do(texts, progress.within)
 
     return embed
 

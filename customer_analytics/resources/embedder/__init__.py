@@ -20,9 +20,8 @@ class EmbedderError(Exception):
 class Embedder(Protocol):
     """One embedding model. Making one connects to nothing and loads nothing; the first call does.
 
-    A text longer than the model takes is cut in windows of nearly equal length, each within the
-    model's maximum, and its vector is their mean, weighted by length, made a unit vector again:
-    the whole text counts, not only its beginning.
+    Of a text longer than the model takes its beginning counts, as with sentence-transformers. Where
+    the whole text should count, `CachedEmbedder.embed_whole` takes its windows.
     """
 
     model: str
@@ -34,6 +33,10 @@ class Embedder(Protocol):
 
         `progress` is called with the number of texts done so far, by batch.
         """
+        ...
+
+    def windows(self, text: str) -> list[str]:
+        """The text in parts of nearly equal length that the model takes whole; itself where it is short enough."""
         ...
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from customer_analytics.resources.embedder import Embedder, refuse_blank
+from customer_analytics.resources.embedder.windows import average
 from customer_analytics.resources.renewable_file import RenewableFile
 
 if TYPE_CHECKING:
@@ -143,9 +144,43 @@ class CachedEmbedder:
             result[i] = known[text]
         return result
 
-    def _known(self, texts: Sequence[str]) -> dict[str, np.ndarray]:
+    def embed_whole(self, texts: Sequence[str], progress: Callable[[int], None] | None = None) -> np.ndarray:
+        """As `embed`, but all of a long text counts: the mean of its windows' vectors, by length, as a unit vector."""
+        import numpy as np
+
+        refuse_blank(texts)
+        long = {text: parts for text in dict.fromkeys(texts) if len(parts := self.inner.windows(text)) > 1}
+        whole = self._known(list(long), self._whole)
+        missing = {text: parts for text, parts in long.items() if text not in whole}
+        owners = np.array([i for i, parts in enumerate(missing.values()) for _ in parts], np.int64)
+        parts = [part for parts in missing.values() for part in parts]
+        short = [text for text in texts if text not in long]
+        asked, distinct = len({*parts, *short}), len(set(texts))
+        vectors = self.embed(parts + short, (lambda done: progress(done * distinct // asked)) if progress else None)
+        if missing:
+            means = average(vectors[: len(parts)], owners, np.array([len(p) for p in parts]), len(missing))
+            self.cache.put(self._whole, list(missing), means)
+            whole |= dict(zip(missing, means, strict=True))
+        if progress:
+            progress(distinct)
+        known = whole | dict(zip(short, vectors[len(parts) :], strict=True))
+        return np.array([known[text] for text in texts], np.float32).reshape(-1, self.dimension)
+
+    def keep(self, texts: Sequence[str], vectors: np.ndarray, *, whole: bool) -> None:
+        """Put vectors by this model into the cache: `whole` when they are those of `embed_whole`."""
+        long = [whole and len(self.inner.windows(text)) > 1 for text in texts]
+        for model, chosen in ((self.model, False), (self._whole, True)):
+            places = [i for i, is_long in enumerate(long) if is_long is chosen]
+            if places:
+                self.cache.put(model, [texts[i] for i in places], vectors[places])
+
+    @property
+    def _whole(self) -> str:
+        return f"{self.model}:whole"
+
+    def _known(self, texts: Sequence[str], model: str | None = None) -> dict[str, np.ndarray]:
         """What the cache has; a vector that this model cannot have made, as of a damaged file, does not count."""
-        found = self.cache.get(self.model, texts).items()
+        found = self.cache.get(model or self.model, texts).items()
         return {
             text: vector
             for text, vector in found

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from customer_analytics.resources import cores
 from customer_analytics.resources.embedder import refuse_blank
 from customer_analytics.resources.embedder.minilm_graph import onnx_file
-from customer_analytics.resources.embedder.windows import average, cut
+from customer_analytics.resources.embedder.windows import cut
 
 if TYPE_CHECKING:
     import numpy as np
@@ -35,28 +35,22 @@ class MiniLMEmbedder:
         self._lock = Lock()
 
     def embed(self, texts: Sequence[str], progress: Callable[[int], None] | None = None) -> np.ndarray:
-        """As `Embedder.embed`. Texts above 256 tokens, the model's maximum, are embedded in windows."""
+        """As `Embedder.embed`. The model takes 256 tokens of a text."""
         import numpy as np
 
         refuse_blank(texts)
-        if not texts:
-            return np.empty((0, self.dimension), np.float32)
         with self._lock:
             session, tokenizer = self._session, self._tokenizer
-        windows: list[Sequence[int]] = []
-        owners: list[int] = []
-        for owner, encoding in enumerate(tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)):
-            parts = cut(encoding.ids, self._longest - 2)
-            windows += parts
-            owners += [owner] * len(parts)
-        lengths = np.array([len(w) + 2 for w in windows])
-        vectors = np.empty((len(windows), self.dimension), np.float32)
-        batches = list(_batches(lengths))
         first, last = (tokenizer.token_to_id(t) for t in ("[CLS]", "[SEP]"))
+        tokens = [
+            [first, *encoding.ids[: self._longest - 2], last]
+            for encoding in tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)
+        ]
+        vectors = np.empty((len(texts), self.dimension), np.float32)
+        batches = list(_batches(np.array([len(t) for t in tokens])))
 
         def run(batch: list[int]) -> np.ndarray:
-            ids = np.array([[first, *windows[i], last] for i in batch], np.int64)
-            return session.run(None, {"input_ids": ids})[0]
+            return session.run(None, {"input_ids": np.array([tokens[i] for i in batch], np.int64)})[0]
 
         done = 0
         # A thread for each core, each with a batch of its own: faster than all cores on one batch, where
@@ -66,8 +60,17 @@ class MiniLMEmbedder:
                 vectors[batch] = found
                 done += len(batch)
                 if progress:
-                    progress(done * len(texts) // len(windows))
-        return average(vectors, np.array(owners), lengths, len(texts))
+                    progress(done)
+        return vectors
+
+    def windows(self, text: str) -> list[str]:
+        """As `Embedder.windows`, between tokens."""
+        with self._lock:
+            places = self._tokenizer.encode(text, add_special_tokens=False).offsets
+        if len(places) <= self._longest - 2:
+            return [text]
+        # A word that is cut may fall into more tokens than before: room for some is left.
+        return [text[part[0][0] : part[-1][1]] for part in cut(places, self._longest - 10)]
 
     @cached_property
     def _folder(self) -> Path:

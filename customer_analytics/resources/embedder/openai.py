@@ -10,20 +10,20 @@ from pydantic import SecretStr
 
 from customer_analytics.addresses import showable, without_credentials
 from customer_analytics.resources.embedder import EmbedderError, refuse_blank
-from customer_analytics.resources.embedder.windows import average, cut
+from customer_analytics.resources.embedder.windows import cut
 
 if TYPE_CHECKING:
     import numpy as np
 
 # The API takes 8,192 tokens a text, 300,000 a request and 2,048 texts a request. A token is at least
 # one byte, so bytes bound tokens from above without the vocabulary, which is fetched from the network.
-WINDOW_BYTES = 8_000
+LONGEST_BYTES = 8_000
 REQUEST_BYTES = 250_000
 REQUEST_TEXTS = 2_048
 
 
 class OpenAIEmbedder:
-    """One embedding model of the API. Texts above 8,000 bytes are embedded in windows, as `Embedder` says."""
+    """One embedding model of the API. Of a text its first 8,000 bytes count, as `Embedder` says."""
 
     def __init__(
         self,
@@ -46,20 +46,20 @@ class OpenAIEmbedder:
         import numpy as np
 
         refuse_blank(texts)
-        windows: list[str] = []
-        owners: list[int] = []
-        for owner, text in enumerate(texts):
-            parts = [part for part in _windows(text) if part.strip()]
-            windows += parts
-            owners += [owner] * len(parts)
-        vectors = np.empty((len(windows), self.dimension), np.float32)
+        vectors = np.empty((len(texts), self.dimension), np.float32)
         done = 0
-        for batch in _batches(windows):
+        for batch in _batches([_beginning(text) for text in texts]):
             vectors[done : done + len(batch)] = self._request(batch)
             done += len(batch)
             if progress:
-                progress(done * len(texts) // len(windows))
-        return average(vectors, np.array(owners, np.int64), np.array([len(w) for w in windows]), len(texts))
+                progress(done)
+        return vectors
+
+    def windows(self, text: str) -> list[str]:
+        """As `Embedder.windows`, halved until each is within `LONGEST_BYTES`, so that no character is cut in two."""
+        if len(text.encode()) <= LONGEST_BYTES:
+            return [text]
+        return [part for half in cut(text, -(-len(text) // 2)) for part in self.windows(half) if part.strip()]
 
     def _request(self, texts: list[str]) -> np.ndarray:
         """The unit vectors of one request, in order, whole or EmbedderError."""
@@ -122,11 +122,10 @@ class OpenAIEmbedder:
         return openai.OpenAI(api_key=key, base_url=self._base_url, max_retries=self._max_retries, timeout=60)
 
 
-def _windows(text: str) -> list[str]:
-    """The text, halved until each part is within WINDOW_BYTES, so that no character is cut in two."""
-    if len(text.encode()) <= WINDOW_BYTES:
-        return [text]
-    return [part for half in cut(text, -(-len(text) // 2)) for part in _windows(half)]
+def _beginning(text: str) -> str:
+    """As much of the text as is within `LONGEST_BYTES`, in whole characters and not blank."""
+    kept = text.encode()[:LONGEST_BYTES].decode(errors="ignore")
+    return kept if kept.strip() else _beginning(text.lstrip())
 
 
 def _batches(texts: list[str]) -> Iterator[list[str]]:

@@ -1,4 +1,4 @@
-"""The rule for texts longer than a model takes: windows of nearly equal length, their vectors averaged."""
+"""Texts longer than a model takes, read whole: windows of nearly equal length, their vectors averaged."""
 
 from __future__ import annotations
 

@@ -20,13 +20,13 @@ import pyarrow as pa
 from customer_analytics.resources.vector_store import ranking
 from customer_analytics.resources.vector_store import rows as objects
 from customer_analytics.resources.vector_store.protocol import Filter, In, VectorStoreError
-from customer_analytics.resources.vector_store.weaviate_connection import WeaviateConnection
+from customer_analytics.resources.vector_store.weaviate_connection import WeaviateConnection, unless_too_large
 from customer_analytics.resources.vector_store.weaviate_filters import (
     everything,
     matches_nothing,
     weaviate_filter,
 )
-from customer_analytics.resources.vector_store.weaviate_objects import asked, incoming, outgoing
+from customer_analytics.resources.vector_store.weaviate_objects import asked, in_parts, incoming, outgoing
 from customer_analytics.resources.vector_store.weaviate_schema import (
     collection_config,
     dimension_of,
@@ -44,6 +44,7 @@ EXACT_UP_TO = 100_000
 """Objects up to which `near` is exact; beyond, Weaviate's HNSW graph answers, with a recall near 0.99."""
 _MOST_RESULTS = 10_000  # Weaviate's QUERY_MAXIMUM_RESULTS
 _ROWS_PER_REQUEST = 500
+_BYTES_PER_REQUEST = 32 * 2**20  # a message of gRPC holds 100 MB, unless the server was set otherwise
 _WRITERS = 3
 _IDS_PER_DELETE = 1_000
 _ONE_PAGE = 2_000
@@ -92,25 +93,25 @@ class WeaviateVectorStore:
     def upsert(self, collection: Collection, rows: pa.Table) -> int:
         checked = objects.check_rows(collection, self._read_dimension(collection), rows)
         refuse_inexact(collection, checked)
-        starts = range(0, checked.num_rows, _ROWS_PER_REQUEST)
+        parts = list(in_parts(checked, _ROWS_PER_REQUEST, _BYTES_PER_REQUEST))
         with self._errors(collection):
-            if starts:
+            if parts:
                 objects.refuse_other_model(collection, checked, self._model(collection))
             target = self._connection.client().collections.use(collection.name)
 
-            def write(start: int) -> None:
-                result = target.data.insert_many(outgoing(collection, checked.slice(start, _ROWS_PER_REQUEST)))
+            def write(part: pa.Table) -> None:
+                result = target.data.insert_many(outgoing(collection, part))
                 if result.has_errors:
                     first = next(iter(result.errors.values()))
                     raise VectorStoreError(
                         f"Weaviate refused {len(result.errors)} objects of {collection.name}: {first.message}"
                     )
 
-            if len(starts) > 1:
+            if len(parts) > 1:
                 with ThreadPoolExecutor(_WRITERS) as pool:
-                    list(pool.map(write, starts))
-            elif starts:
-                write(0)
+                    list(pool.map(write, parts))
+            elif parts:
+                write(parts[0])
         self._counts.pop(collection.name, None)
         return checked.num_rows
 
@@ -174,30 +175,41 @@ class WeaviateVectorStore:
                 yield from table.to_batches(max_chunksize=batch_size)
 
     def _pages(self, collection: Collection, names: list[str], where: Filter | None, size: int) -> Iterator[list[Any]]:
-        """The objects, a page at a time, by Weaviate's cursor, which takes no filter: matches are asked for by id."""
+        """The objects, a page at a time, by Weaviate's cursor, which takes no filter: matches are asked for by id.
+
+        Where objects are so large that a message of gRPC cannot hold a page of them, pages get smaller.
+        """
         from weaviate.classes.query import Filter as By
 
-        target = self._connection.client().collections.use(collection.name)
+        query = self._connection.client().collections.use(collection.name).query
         options: dict[str, Any] = {"include_vector": objects.VECTOR in names, "return_properties": asked(names)}
-        if where is None:
-            after = _START
-            while page := target.query.fetch_objects(limit=size, after=after, **options).objects:
+        by: Any = weaviate_filter(collection, where)
+        if by is not None and self.count(collection, where) <= _ONE_PAGE:
+            page = unless_too_large(query.fetch_objects, limit=_MOST_RESULTS, filters=by, **options)
+            if page is not None:
                 yield page
-                after = page[-1].uuid
-            return
-        if self.count(collection, where) <= _ONE_PAGE:
-            if page := target.query.fetch_objects(
-                limit=_MOST_RESULTS, filters=weaviate_filter(collection, where), **options
-            ).objects:
-                yield page
-            return
+                return
         after = _START
-        while ids := target.query.fetch_objects(limit=size, after=after, return_properties=[]).objects:
-            here = By.by_id().contains_any([o.uuid for o in ids])
-            matching = here & weaviate_filter(collection, where)  # pyright: ignore[reportOperatorIssue]
-            if page := target.query.fetch_objects(limit=size, filters=matching, **options).objects:
-                yield page
-            after = ids[-1].uuid
+        while True:
+            asking: dict[str, Any] = {"after": after}
+            seen = None
+            if by is not None:
+                seen = query.fetch_objects(limit=size, after=after, return_properties=[]).objects
+                asking = {"filters": By.by_id().contains_any([o.uuid for o in seen]) & by} if seen else asking
+            page = unless_too_large(query.fetch_objects, limit=size, **asking, **options)
+            if page is None:
+                if size == 1:
+                    raise VectorStoreError(
+                        f"An object of {collection.name} is larger than one message of Weaviate's gRPC: "
+                        "raise GRPC_MAX_MESSAGE_SIZE of the server."
+                    )
+                size = max(1, size // 4)
+                continue
+            seen = page if by is None else seen
+            if not seen:
+                return
+            yield page
+            after = seen[-1].uuid
 
     def near(
         self,

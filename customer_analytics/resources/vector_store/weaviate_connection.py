@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from threading import Lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from customer_analytics.addresses import without_credentials
@@ -115,3 +115,15 @@ def _address(url: str, setting: str, ports: dict[str, int]) -> tuple[str, int, b
     if parts.scheme not in ports or not parts.hostname or port == -1:
         raise VectorStoreError(f"{setting} must be like http://host:port or https://host.")
     return parts.hostname, port or ports[parts.scheme], parts.scheme == "https"
+
+
+def unless_too_large(fetch: Callable[..., Any], **options: Any) -> list[Any] | None:
+    """The objects that a query answers; None when one message of gRPC (100 MB, by default) cannot hold them."""
+    from weaviate.exceptions import WeaviateQueryError
+
+    try:
+        return fetch(**options).objects
+    except WeaviateQueryError as error:
+        if "larger than max" in str(error):
+            return None
+        raise

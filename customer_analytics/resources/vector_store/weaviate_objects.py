@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -17,6 +17,16 @@ from customer_analytics.tables import Collection
 def asked(names: Sequence[str]) -> list[str]:
     """The properties to ask Weaviate for, of those columns."""
     return [inside(n) for n in names if n not in (objects.ID, objects.VECTOR)]
+
+
+def in_parts(rows: pa.Table, most_rows: int, most_bytes: int) -> Iterator[pa.Table]:
+    """The rows in slices of at most so many rows and, unless it is one row, so many bytes."""
+    if rows.num_rows > 1 and (rows.num_rows > most_rows or rows.nbytes > most_bytes):
+        half = most_rows * max(1, rows.num_rows // (2 * most_rows)) if rows.num_rows > most_rows else rows.num_rows // 2
+        yield from in_parts(rows.slice(0, half), most_rows, most_bytes)
+        yield from in_parts(rows.slice(half), most_rows, most_bytes)
+    elif rows.num_rows:
+        yield rows
 
 
 def outgoing(collection: Collection, rows: pa.Table) -> list[Any]:

