@@ -106,6 +106,7 @@ def collection_checks(collection: Collection) -> dg.AssetChecksDefinition:
             for name, text in CHECKS.items()
         ],
         description=f"{collection.name} is its source, embedded by one model.",
+        retry_policy=OUTSIDE_WORLD,
     )
     def check(
         warehouse: dg.ResourceParam[Warehouse],
