@@ -99,7 +99,7 @@ def trace_journeys(touches: DataFrame) -> DataFrame:
     )
     return (
         per_conversion.with_column(
-            "days", F.datediff("second", F.col("first_touch_at"), F.col("converted_at")) / F.lit(86400.0)
+            "days", F.datediff("microsecond", F.col("first_touch_at"), F.col("converted_at")) / F.lit(86_400e6)
         )
         .group_by("path")
         .agg(

@@ -87,7 +87,7 @@ def find_customers_at_risk(
         .join(sentiment.select("customer_id", "calls_sentiment"), "customer_id", "left")
         .cross_join(newest_order)
     )
-    shops = F.datediff("day", F.col("most_recent_order"), F.col("newest_order")) <= F.lit(RECENT_DAYS)
+    shops = F.datediff("day", F.col("most_recent_order"), F.col("newest_order")) < F.lit(RECENT_DAYS)
     active = F.iff(F.col("subscribed").is_null(), shops, F.col("subscribed") == F.lit(1))
 
     silent_days = F.col("tenure_days") - F.col("recency_days")

@@ -13,7 +13,7 @@ def pres_ad_spend(
     return build.relate_spend_to_revenue(attribution_touches, stg_customer_conversions, stg_ad_spend)
 
 
-@table_asset(PRES_JOURNEYS)
+@table_asset(PRES_JOURNEYS, code_version="2")
 def pres_journeys(attribution_touches: SnowparkFrame) -> SnowparkFrame:
     return build.trace_journeys(attribution_touches)
 

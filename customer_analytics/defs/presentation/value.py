@@ -20,7 +20,7 @@ def pres_clv(
     return rank_lifetime_values(customers, pred_customer_ltv, pres_sentiment, settings.pseudonymise_customers)
 
 
-@table_asset(PRES_AT_RISK, code_version="2")
+@table_asset(PRES_AT_RISK, code_version="3")
 def pres_at_risk(
     customers: SnowparkFrame,
     mrr: SnowparkFrame,
