@@ -6,7 +6,6 @@ import streamlit as st
 from pydantic import ValidationError
 
 from dashboard import queries
-from dashboard.frame import view
 
 # A file of ours: for a Material icon the browser would ask a server of Google's.
 icon = Path(__file__).with_name("icon.svg").read_text(encoding="utf-8").strip()
@@ -20,6 +19,8 @@ except ValidationError as error:
         st.error(": ".join(filter(None, (name, problem["msg"].removeprefix("Value error, ")))), icon=":material/tune:")
     st.info("Set it right in the environment or `.env`, and start the dashboard again.")
     st.stop()
+
+from dashboard.frame import view  # noqa: E402 - it imports pandas, for which the warehouse shall not wait
 
 overview = st.Page(view("overview"), title="Overview", icon=":material/dashboard:", default=True)
 navigation = st.navigation(

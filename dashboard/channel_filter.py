@@ -35,6 +35,7 @@ def choose_channels() -> tuple[str, dt.date, dt.date] | None:
         default="linear",
         required=True,
         key="model",
+        persist_state="session",
         help="How a conversion is shared between the sessions of the 30 days before it.",
     )
     oldest_first = months[::-1]
@@ -43,6 +44,11 @@ def choose_channels() -> tuple[str, dt.date, dt.date] | None:
         first = last = months[0]
     else:
         first, last = right.select_slider(
-            "Months", oldest_first, (oldest_first[0], oldest_first[-1]), format_func=formats.month, key="months"
+            "Months",
+            oldest_first,
+            (oldest_first[0], oldest_first[-1]),
+            format_func=formats.month,
+            key="months",
+            persist_state="session",
         )
     return model or "linear", first, last

@@ -9,11 +9,13 @@ import contextlib
 import importlib
 import threading
 import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
+from streamlit.runtime.scriptrunner import add_script_run_ctx, get_script_run_ctx
 
 from customer_analytics.tables import CUSTOMER_COMMENT, PRES_HEALTH
 
@@ -45,6 +47,7 @@ class Backends:
         self._resources: dict[str, Any] = {}
         self._lock = threading.Lock()
         self._connection: Any = None
+        self._failure: tuple[float, Exception] | None = None
         self.connections_made = 0
 
     def __getitem__(self, role: str) -> Any:
@@ -55,17 +58,26 @@ class Backends:
         return self._resources[role]
 
     def connection(self) -> Any:
+        asked = time.monotonic()
         with self._lock:
             if self._connection is None or self._connection.is_closed():
-                self._connection = self["warehouse"].connect(login_timeout=8, network_timeout=60)
+                if self._failure is not None and self._failure[0] > asked:
+                    raise self._failure[1]  # of another thread's attempt, which this one waited for
+                try:
+                    self._connection = self["warehouse"].connect(login_timeout=8, network_timeout=60)
+                except Exception as error:
+                    self._failure = time.monotonic(), error
+                    raise
                 self.connections_made += 1
             return self._connection
 
-    def forget_connection(self) -> None:
-        with self._lock, contextlib.suppress(Exception):
-            connection, self._connection = self._connection, None
-            if connection is not None:
-                connection.close(retry=False)
+    def forget_connection(self, connection: Any) -> None:
+        """Close it; the next query gets another, unless somebody has made that already."""
+        with self._lock:
+            if connection is self._connection:
+                self._connection = None
+        with contextlib.suppress(Exception):
+            connection.close(retry=False)
 
 
 @st.cache_resource(show_spinner=False)
@@ -78,24 +90,29 @@ def backends() -> Backends:
 
 @st.cache_resource(show_spinner=False)
 def warm_up() -> threading.Thread:
-    """In the background, once: connect while the first page's own imports run; later load what search needs."""
+    """In the background, once: connect and import what the first page needs; later load what search needs.
 
-    def start_server(source: Backends) -> None:
+    The local Snowflake takes as long to start as all that takes to import, so it is told to start first of all.
+    """
+    source = backends()
+
+    # Errors are left to whoever needs these later: who meets them again, and shows them.
+    def start_server() -> None:
         with contextlib.suppress(Exception):
-            source["warehouse"].connection_args()
+            source["warehouse"].wake()
 
-    def work(source: Backends) -> None:
-        # The local Snowflake takes as long to start as its client takes to import: side by side.
-        threading.Thread(target=start_server, args=(source,), name="warm-up-server", daemon=True).start()
-        with contextlib.suppress(Exception):  # whoever needs it later meets the error and shows it
+    def work() -> None:
+        with contextlib.suppress(Exception):
             importlib.import_module("snowflake.connector")
+            importlib.import_module("altair")
             source.connection()
         time.sleep(_REST_WARMS_AFTER_SECONDS)
         with contextlib.suppress(Exception):
             source["embedder"].embed(["warm"])
             source["vector_store"].exists(CUSTOMER_COMMENT)
 
-    thread = threading.Thread(target=partial(work, backends()), name="warm-up", daemon=True)
+    threading.Thread(target=start_server, name="warm-up-server", daemon=True).start()
+    thread = threading.Thread(target=work, name="warm-up", daemon=True)
     thread.start()
     return thread
 
@@ -109,8 +126,10 @@ def run(sql: str, params: tuple = ()) -> pd.DataFrame:
 
     source = backends()
     for attempt in (1, 2):
+        connection = None
         try:
-            cursor = source.connection().cursor()
+            connection = source.connection()
+            cursor = connection.cursor()
             try:
                 frame = cursor.execute(sql, params or None).fetch_pandas_all()
             finally:
@@ -119,15 +138,18 @@ def run(sql: str, params: tuple = ()) -> pd.DataFrame:
             if error.errno == _MISSING_OBJECT or "does not exist or not authorized" in str(error.msg):
                 raise NothingBuilt(_object_in(str(error.msg))) from error
             if attempt == 1 and _is_stale(error):
-                source.forget_connection()
+                source.forget_connection(connection)
                 continue
             raise
         except (errors.Error, OSError) as error:
             # The server may have stopped when idle, or restarted: one new connection, then it is down.
-            source.forget_connection()
+            source.forget_connection(connection)
             if attempt == 2:
                 raise WarehouseUnavailable(_remedy(source.settings)) from error
         except Exception as error:
+            if attempt == 1 and connection is not None:
+                # A read beside this one found the connection dead, and closed it under this one.
+                continue
             # Starting the local Snowflake raises its own errors, each one sentence that says what to do.
             raise WarehouseUnavailable(f"{error} {_remedy(source.settings)}") from error
         else:
@@ -175,16 +197,20 @@ def table_versions() -> dict[str, str]:
     and the latest build in PRES_HEALTH, which every run keeps, are part of it.
     """
     schema = backends().settings.snowflake_schema.upper()
-    frame = run(
+    sql = (
         "select table_name, to_varchar(last_altered) || '/' || coalesce(to_varchar(row_count), '') as version "
-        "from information_schema.tables where table_schema = %s",
-        (schema,),
+        "from information_schema.tables where table_schema = %s"
     )
-    versions = dict(zip(frame["table_name"], frame["version"], strict=True))
-    if PRES_HEALTH.name in versions:
-        built = run(f"select to_varchar(max(built_at)) as built_at from {PRES_HEALTH.name}")["built_at"].iloc[0]
-        versions = {table: f"{version}/{built}" for table, version in versions.items()}
-    return versions
+    frame, built = _side_by_side(lambda: run(sql, (schema,)), _latest_build)
+    versions = zip(frame["table_name"], frame["version"], strict=True)
+    return {table: f"{version}/{built}" for table, version in versions}
+
+
+def _latest_build() -> str | None:
+    try:
+        return run(f"select to_varchar(max(built_at)) as built_at from {PRES_HEALTH.name}")["built_at"].iloc[0]
+    except NothingBuilt:
+        return None
 
 
 def read(sql: str, params: tuple = (), tables: tuple[str, ...] = ()) -> pd.DataFrame:
@@ -194,6 +220,26 @@ def read(sql: str, params: tuple = (), tables: tuple[str, ...] = ()) -> pd.DataF
         if table not in versions:
             raise NothingBuilt(table)
     return _remembered(sql, params, tuple(versions[t] for t in tables))
+
+
+def at_once(*reads: Callable[[], Any]) -> list[Any]:
+    """The results of all `reads`, which run side by side: the page waits for the slowest, not for their sum.
+
+    The first error of them is raised; a warehouse that is down is met before any begins.
+    """
+    table_versions()
+    return _side_by_side(*reads)
+
+
+def _side_by_side(*reads: Callable[[], Any]) -> list[Any]:
+    context = get_script_run_ctx()
+
+    def result_of(read: Callable[[], Any]) -> Any:
+        add_script_run_ctx(threading.current_thread(), context)
+        return read()
+
+    with ThreadPoolExecutor(len(reads), "read") as pool:
+        return list(pool.map(result_of, reads))
 
 
 @st.cache_data(max_entries=400, ttl=300, show_spinner=False)

@@ -21,14 +21,22 @@ PAGE_SIZE = 50
 
 def name_filter(key: str) -> str:
     """The text to search customers by."""
-    return st.text_input("Name or number", key=f"{key}-name", placeholder="Search customers", icon=":material/search:")
+    return st.text_input(
+        "Name or number",
+        key=f"{key}-name",
+        placeholder="Search customers",
+        icon=":material/search:",
+        persist_state="session",
+    )
 
 
 def order_choice(columns: dict[str, str], key: str) -> tuple[str, bool]:
     """The column to sort by, and whether greatest first."""
     left, right = st.columns([3, 2], vertical_alignment="bottom")
-    column = left.selectbox("Sort by", list(columns), format_func=columns.__getitem__, key=f"{key}-sort")
-    return column, right.toggle("Greatest first", True, key=f"{key}-descending")
+    column = left.selectbox(
+        "Sort by", list(columns), format_func=columns.__getitem__, key=f"{key}-sort", persist_state="session"
+    )
+    return column, right.toggle("Greatest first", True, key=f"{key}-descending", persist_state="session")
 
 
 def show_customers(frame: pd.DataFrame, config: dict[str, Any], key: str, sentiment: tuple[str, ...] = ()) -> None:

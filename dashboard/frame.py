@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import streamlit as st
@@ -22,12 +22,15 @@ def view(name: str) -> Path:
 
 
 @contextmanager
-def page(title: str, question: str) -> Iterator[None]:
-    """Title and the question that the page answers; inside it, what is missing or down is said with its remedy."""
+def page(title: str, question: str, loading: str | None = "Loading …") -> Iterator[None]:
+    """Title and the question that the page answers; inside it, what is missing or down is said with its remedy.
+
+    `loading` stands below the title when the page takes more than a moment; None where the page says so itself.
+    """
     st.html(_STYLE)
     st.title(title, anchor=False)
     st.caption(question)
-    with explained():
+    with explained(), st.spinner(loading) if loading else nullcontext():
         yield
 
 
@@ -100,10 +103,10 @@ def pages(total: int, size: int, key: str, listed: tuple) -> int:
     `listed` is what is listed, and how: another list begins on its first page.
     """
     count = max(1, -(-total // size))
-    if st.session_state.get(f"{key}-of") != listed:
-        st.session_state[f"{key}-of"] = listed
+    if st.session_state.get(f"{key}-of") != (count, listed):
+        st.session_state[f"{key}-of"] = count, listed
         st.session_state.pop(key, None)
     if count == 1:
         return 0
-    chosen = st.number_input(f"Page (of {count:,})", 1, count, 1, key=key, width=160)
+    chosen = st.number_input(f"Page (of {count:,})", 1, count, 1, key=key, width=160, persist_state="session")
     return (int(chosen) - 1) * size

@@ -10,11 +10,10 @@ import datetime as dt
 import json
 from typing import TYPE_CHECKING, Any
 
-import streamlit as st
-
 from customer_analytics import tables as T
 from customer_analytics.addresses import without_credentials
-from dashboard.connection import NothingBuilt, backends, read, run, table_versions, warm_up
+from dashboard.connection import NothingBuilt, at_once, backends, read, table_versions, warm_up
+from dashboard.one_customer import call_links, comments_of_customer, customer, records_of_customer
 from dashboard.retrieval import Conditions, search
 
 if TYPE_CHECKING:
@@ -23,13 +22,20 @@ if TYPE_CHECKING:
     from customer_analytics.resources.chat import Chat
     from customer_analytics.settings import Settings
 
-__all__ = ["Conditions", "NothingBuilt", "search", "warm_up"]
+__all__ = [
+    "Conditions",
+    "NothingBuilt",
+    "at_once",
+    "call_links",
+    "comments_of_customer",
+    "customer",
+    "records_of_customer",
+    "search",
+    "warm_up",
+]
 
 DOWNLOAD_ROWS = 100_000
 """A download holds at most so many rows."""
-CALL_STAGE = "CALL_STAGE"
-_TRACES = (T.ORDERS, T.MRR, T.ATTRIBUTION_TOUCHES, T.PRED_TWITTER_COMMENTS, T.CALL_TRANSCRIPTS)
-LINK_SECONDS = 3600
 
 
 def settings() -> Settings:
@@ -317,65 +323,6 @@ def find_customers(search: str, limit: int = 20) -> pd.DataFrame:
         t,
         params=params,
     )
-
-
-def customer(customer_id: int) -> pd.Series | None:
-    """One row of CUSTOMERS; None when nothing is known. Names are pseudonyms when the setting says so.
-
-    Someone who is not in CUSTOMERS but ordered, subscribed, visited, wrote or called has a row of NULLs.
-    """
-    t = T.CUSTOMERS
-    frame = _read(f"select * from {t.name} where customer_id = %s", t, params=(int(customer_id),))
-    if len(frame):
-        row = frame.iloc[0].copy()
-    elif any(count_of_customer(other, customer_id) for other in _TRACES):
-        import pandas as pd
-
-        row = pd.Series(dict.fromkeys(t.column_names), dtype=object)
-    else:
-        return None
-    if settings().pseudonymise_customers:
-        row["first_name"], row["last_name"] = "Customer", str(int(customer_id))
-    return row
-
-
-def of_customer(
-    table: T.Table, customer_id: int, order: str, limit: int = 500, descending: bool = True
-) -> pd.DataFrame:
-    """The customer's rows of one table, by one of its columns; empty when the table is not there yet."""
-    by = table.column(order).name
-    try:
-        return _read(
-            f"select * from {table.name} where customer_id = %s order by {by} {'desc' if descending else 'asc'} "
-            f"limit {int(limit)}",
-            table,
-            params=(int(customer_id),),
-        )
-    except NothingBuilt:
-        import pandas as pd
-
-        return pd.DataFrame(columns=list(table.column_names))
-
-
-def count_of_customer(table: T.Table, customer_id: int) -> int:
-    """How many rows of the table are the customer's; 0 when it is not there yet."""
-    sql = f"select count(*) as total from {table.name} where customer_id = %s"
-    try:
-        return int(_read(sql, table, params=(int(customer_id),))["total"].iloc[0])
-    except NothingBuilt:
-        return 0
-
-
-def call_link(relative_path: str) -> str:
-    """A presigned URL of a recording, valid for at least half an hour; the browser can seek in it."""
-    return _call_link(relative_path, backends().connections_made)
-
-
-@st.cache_data(ttl=LINK_SECONDS / 2, max_entries=1000, show_spinner=False)
-def _call_link(relative_path: str, connections_made: int) -> str:
-    del connections_made  # only part of the key: a local Snowflake that was started again has another address
-    sql = f"select get_presigned_url(@{CALL_STAGE}, %s, {LINK_SECONDS}) as link"
-    return run(sql, (relative_path,))["link"].iloc[0]
 
 
 # --------------------------------------------------------------------- product

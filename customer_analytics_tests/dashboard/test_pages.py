@@ -99,7 +99,7 @@ def test_a_warehouse_that_dies_is_said_once(name: str, business: Path, monkeypat
     monkeypatch.setenv("CUSTOMER_ANALYTICS_HOME", str(business))
     app = open_page(name, **({"customer_id": "6"} if name == "customer" else {}))
     st.cache_data.clear()
-    connection.backends().forget_connection()
+    connection.backends().forget_connection(connection.backends().connection())
     connection.backends()._resources["warehouse"] = DeadWarehouse()
     if name == "search":
         app.text_input(key="q").set_value("broke")
@@ -275,6 +275,31 @@ def test_another_list_begins_on_its_first_page(business: Path, monkeypatch: pyte
     app.text_input(key="top-name").set_value("name").run()
     assert not app.exception
     assert app.number_input(key="top-page").value == 1
+
+
+def test_filters_are_kept_while_a_customer_is_visited(business: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUSTOMER_ANALYTICS_HOME", str(business))
+    app = open_page("churn")
+    app.text_input(key="churn-name").set_value("name")
+    app.segmented_control(key="churn-back").set_value("came back")
+    app.selectbox(key="churn-sort").set_value("mrr_lost")
+    app.toggle(key="churn-descending").set_value(False)
+    app.number_input(key="churn-least").set_value(1.0)
+    app.date_input(key="churn-since").set_value(dt.date(2019, 1, 1)).run()
+    found = next(m.value for m in app.metric if m.label == "Customers")
+    app.switch_page("views/customer.py")
+    app.query_params["customer_id"] = "6"
+    app.run()
+    assert not app.text_input
+    app.switch_page("views/churn.py").run()
+    assert not app.exception
+    assert app.text_input(key="churn-name").value == "name"
+    assert app.segmented_control(key="churn-back").value == "came back"
+    assert app.selectbox(key="churn-sort").value == "mrr_lost"
+    assert app.toggle(key="churn-descending").value is False
+    assert app.number_input(key="churn-least").value == 1.0
+    assert app.date_input(key="churn-since").value == dt.date(2019, 1, 1)
+    assert next(m.value for m in app.metric if m.label == "Customers") == found
 
 
 @pytest.mark.parametrize("name", PAGES)

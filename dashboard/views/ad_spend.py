@@ -58,7 +58,7 @@ with page("Return on ad spend", "What each channel costs, what it brings, and wh
         if len(paid):
             show(
                 bars(
-                    paid.sort_values("roas", ascending=False).head(15), "channel", "roas", "Revenue per dollar", ".2f"
+                    paid.sort_values("roas", ascending=False).head(15), "channel", "roas", "Revenue per dollar", ".2~f"
                 ),
                 "Return on ad spend of each paid channel",
             )

@@ -71,7 +71,7 @@ def answer(question: str) -> None:
         show_sources(number, turn)
 
 
-with page("Ask", "A question about what customers said, answered from their own words."):
+with page("Ask", "A question about what customers said, answered from their own words.", loading=None):
     turns = st.session_state.setdefault("turns", [])
     if turns and not turns[-1]["text"]:
         del turns[-2:]  # interrupted before the first word

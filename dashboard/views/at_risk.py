@@ -51,7 +51,7 @@ with page("Customers at risk", "Who is still here, worth a call, and has a reaso
         {
             "name": "Customer",
             "value_at_risk": money_column("Value at risk"),
-            "reasons": st.column_config.TextColumn("Why", width=470),
+            "reasons": st.column_config.TextColumn("Why", width=400),
             "recent_sentiment": sentiment_column("Sentiment lately"),
             "earlier_sentiment": sentiment_column("Before"),
             "mrr": money_column("MRR"),

@@ -30,12 +30,17 @@ with page("Churned customers", "Who left, what left with them, and who came back
     left, right = st.columns(2)
     with left:
         search = name_filter("churn")
-        back = BACK[st.segmented_control("Show", list(BACK), default="all", required=True, key="churn-back") or "all"]
+        shown = st.segmented_control(
+            "Show", list(BACK), default="all", required=True, key="churn-back", persist_state="session"
+        )
+        back = BACK[shown or "all"]
     with right:
         sort, descending = order_choice(SORTS, "churn")
         with st.popover("More filters", icon=":material/tune:"):
-            least = st.number_input("MRR lost at least, dollars", 0.0, step=10.0, key="churn-least")
-            since: dt.date | None = st.date_input("Last active since", None, key="churn-since")
+            least = st.number_input(
+                "MRR lost at least, dollars", 0.0, step=10.0, key="churn-least", persist_state="session"
+            )
+            since: dt.date | None = st.date_input("Last active since", None, key="churn-since", persist_state="session")
     totals = queries.churn_totals(search, back, least, since)
     if not totals["customers"]:
         nothing_yet("No churned customer matches." if search or back is not None or least else "Nobody has churned.")

@@ -3,10 +3,9 @@
 import pandas as pd
 import streamlit as st
 
-from customer_analytics import tables as T
 from dashboard import formats, queries
 from dashboard.charts import line, show, stacked
-from dashboard.customer_list import day_column, money_column
+from dashboard.customer_list import day_column, money_column, month_column
 from dashboard.downloads import download
 from dashboard.frame import data_up_to, figures, nothing_yet, open_customer, page
 from dashboard.passages import card
@@ -38,7 +37,7 @@ def show_profile(customer: pd.Series, sentiment: pd.DataFrame, ltv: pd.DataFrame
     latest = mrr.iloc[0] if len(mrr) else None
     subscribed = "never subscribed"
     if latest is not None:
-        subscribed = "active" if latest["is_active"] else f"ended {formats.month(latest['date_month'])}"
+        subscribed = "active" if latest["is_active"] else f"until {formats.month(latest['last_active_month'])}"
     figures(
         (
             "Paid to date",
@@ -66,7 +65,7 @@ def show_profile(customer: pd.Series, sentiment: pd.DataFrame, ltv: pd.DataFrame
     )
 
 
-def show_calls(calls: pd.DataFrame, scores: pd.DataFrame) -> None:
+def show_calls(calls: pd.DataFrame, scores: pd.DataFrame, links: dict[str, str]) -> None:
     """Each call with player and transcript, the unhappiest first."""
     scored = calls.merge(scores[["call_id", "sentiment"]], on="call_id", how="left") if len(scores) else calls
     if "sentiment" in scored:
@@ -87,131 +86,123 @@ def show_calls(calls: pd.DataFrame, scores: pd.DataFrame) -> None:
             )
             suffix = str(call["relative_path"]).rsplit(".", 1)[-1].lower()
             formats_ = {"mp3": "audio/mpeg", "m4a": "audio/mp4", "ogg": "audio/ogg", "flac": "audio/flac"}
-            st.audio(queries.call_link(call["relative_path"]), format=formats_.get(suffix, "audio/wav"))
+            if link := links.get(call["relative_path"]):
+                st.audio(link, format=formats_.get(suffix, "audio/wav"))
+
+
+def show_orders(orders: pd.DataFrame, file_name: str) -> None:
+    """Orders by month and status, and each of them."""
+    st.subheader("Orders", anchor=False)
+    if not len(orders):
+        st.caption("No orders.")
+        return
+    dated = orders.assign(amount=orders["amount"].astype(float), status=orders["status"].fillna("unknown"))
+    show(stacked(dated, "order_date", "amount", "status", "Dollars", height=220), "Orders by month and status")
+    st.dataframe(
+        orders[["order_date", "status", "amount"]],
+        hide_index=True,
+        placeholder=formats.NOTHING,
+        column_config={"order_date": day_column("Day"), "status": "Status", "amount": money_column("Dollars")},
+        height=min(38 + 35 * len(orders), 280),
+    )
+    download(lambda: orders.drop(columns="customer_id"), file_name)
+
+
+def show_subscription(mrr: pd.DataFrame, file_name: str) -> None:
+    """MRR over the months, and what changed it."""
+    st.subheader("Subscription", anchor=False)
+    if not len(mrr):
+        st.caption("Never subscribed.")
+        return
+    monthly = mrr.assign(mrr=mrr["mrr"].astype(float))
+    chart = line(monthly, "date_month", "mrr", "MRR, dollars", height=220, interpolate="step-after")
+    show(chart, "MRR by month")
+    changes = mrr[mrr["change_category"].notna()]
+    st.dataframe(
+        changes[["date_month", "change_category", "mrr_change", "mrr"]],
+        hide_index=True,
+        column_config={
+            "date_month": month_column("Month"),
+            "change_category": "Change",
+            "mrr_change": money_column("By"),
+            "mrr": money_column("To"),
+        },
+        height=min(38 + 35 * max(1, len(changes)), 280),
+    )
+    download(lambda: mrr.drop(columns=["id", "customer_id"]), file_name)
+
+
+def show_touches(touches: pd.DataFrame, file_name: str) -> None:
+    """The sessions that led to conversions."""
+    st.subheader("Touches before conversions", anchor=False)
+    if not len(touches):
+        st.caption("No session led to a conversion.")
+        return
+    config = {
+        "started_at": st.column_config.DatetimeColumn("Session", format="D MMM YYYY, HH:mm"),
+        "utm_source": "Source",
+        "utm_medium": "Medium",
+        "utm_campaign": "Campaign",
+        "converted_at": st.column_config.DatetimeColumn("Conversion", format="D MMM YYYY, HH:mm"),
+        "revenue": money_column("Revenue"),
+        "linear_points": st.column_config.NumberColumn("Share, linear", format="percent"),
+    }
+    st.dataframe(touches[list(config)], hide_index=True, placeholder=formats.NOTHING, column_config=config)
+    download(lambda: touches.drop(columns="customer_id"), file_name)
+
+
+def show_comments(customer_id: int, wrote: int) -> None:
+    """The customer's comments, the unhappiest first unless told."""
+    if not wrote:
+        st.caption("No comments.")
+        return
+    happiest = st.toggle("Happiest first", False, key="happiest")
+    shown = st.session_state.get(f"comments-{customer_id}", COMMENTS)
+
+    def comments(limit: int) -> pd.DataFrame:
+        return queries.comments_of_customer(customer_id, limit, happiest)
+
+    rows = comments(shown).rename(columns={"review_text": "text"}).to_dict("records")
+    st.html("".join(card({**row, "kind": "comment"}, link=False) for row in rows))
+    if wrote > shown:
+        st.button(
+            f"Show {COMMENTS} more of {formats.number(wrote)}",
+            icon=":material/expand_more:",
+            on_click=lambda: st.session_state.update({f"comments-{customer_id}": shown + COMMENTS}),
+        )
+    download(lambda: comments(queries.DOWNLOAD_ROWS)[["date", "review_text", "sentiment"]], f"comments-{customer_id}")
 
 
 def show_customer(customer_id: int, customer: pd.Series) -> None:
     """The whole page of one customer."""
-    orders = queries.of_customer(T.ORDERS, customer_id, "order_date")
-    mrr = queries.of_customer(T.MRR, customer_id, "date_month")
-    touches = queries.of_customer(T.ATTRIBUTION_TOUCHES, customer_id, "started_at")
-    wrote = queries.count_of_customer(T.PRED_TWITTER_COMMENTS, customer_id)
-    calls = queries.of_customer(T.CALL_TRANSCRIPTS, customer_id, "call_id", limit=50)
-    show_profile(
-        customer,
-        queries.of_customer(T.PRES_SENTIMENT, customer_id, "customer_id"),
-        queries.of_customer(T.PRED_CUSTOMER_LTV, customer_id, "customer_id"),
-        mrr,
-    )
+    known = queries.records_of_customer(customer_id)
+    show_profile(customer, known.sentiment, known.prediction, known.mrr)
     happened, said, called = st.tabs(
         [
             "Orders and subscription",
-            f"Comments ({formats.number(wrote)})",
-            f"Calls ({len(calls)})",
+            f"Comments ({formats.number(known.comments)})",
+            f"Calls ({len(known.calls)})",
         ]
     )
     with happened:
         left, right = st.columns(2)
         with left:
-            st.subheader("Orders", anchor=False)
-            if len(orders):
-                dated = orders.assign(amount=orders["amount"].astype(float), status=orders["status"].fillna("unknown"))
-                show(
-                    stacked(dated, "order_date", "amount", "status", "Dollars", height=220),
-                    "Orders by month and status",
-                )
-                st.dataframe(
-                    orders[["order_date", "status", "amount"]],
-                    hide_index=True,
-                    placeholder=formats.NOTHING,
-                    column_config={
-                        "order_date": day_column("Day"),
-                        "status": "Status",
-                        "amount": money_column("Dollars"),
-                    },
-                    height=min(38 + 35 * len(orders), 280),
-                )
-            else:
-                st.caption("No orders.")
+            show_orders(known.orders, f"orders-{customer_id}")
         with right:
-            st.subheader("Subscription", anchor=False)
-            if len(mrr):
-                monthly = mrr.assign(mrr=mrr["mrr"].astype(float))
-                chart = line(monthly, "date_month", "mrr", "MRR, dollars", height=220, interpolate="step-after")
-                show(chart, "MRR by month")
-                changes = mrr[mrr["change_category"].notna()]
-                st.dataframe(
-                    changes[["date_month", "change_category", "mrr_change", "mrr"]],
-                    hide_index=True,
-                    column_config={
-                        "date_month": st.column_config.DateColumn("Month", format="MMM YYYY"),
-                        "change_category": "Change",
-                        "mrr_change": money_column("By"),
-                        "mrr": money_column("To"),
-                    },
-                    height=min(38 + 35 * max(1, len(changes)), 280),
-                )
-            else:
-                st.caption("Never subscribed.")
-        st.subheader("Touches before conversions", anchor=False)
-        if len(touches):
-            st.dataframe(
-                touches[
-                    [
-                        "started_at",
-                        "utm_source",
-                        "utm_medium",
-                        "utm_campaign",
-                        "converted_at",
-                        "revenue",
-                        "linear_points",
-                    ]
-                ],
-                hide_index=True,
-                placeholder=formats.NOTHING,
-                column_config={
-                    "started_at": st.column_config.DatetimeColumn("Session", format="D MMM YYYY, HH:mm"),
-                    "utm_source": "Source",
-                    "utm_medium": "Medium",
-                    "utm_campaign": "Campaign",
-                    "converted_at": st.column_config.DatetimeColumn("Conversion", format="D MMM YYYY, HH:mm"),
-                    "revenue": money_column("Revenue"),
-                    "linear_points": st.column_config.NumberColumn("Share, linear", format="percent"),
-                },
-            )
-        else:
-            st.caption("No session led to a conversion.")
+            show_subscription(known.mrr, f"mrr-{customer_id}")
+        show_touches(known.touches, f"touches-{customer_id}")
     with said:
-        if wrote:
-            happiest = st.toggle("Happiest first", False, key="happiest")
-            shown = st.session_state.get(f"comments-{customer_id}", COMMENTS)
-
-            def comments(limit: int) -> pd.DataFrame:
-                return queries.of_customer(T.PRED_TWITTER_COMMENTS, customer_id, "sentiment", limit, happiest)
-
-            rows = comments(shown).rename(columns={"review_text": "text"}).to_dict("records")
-            st.html("".join(card({**row, "kind": "comment"}, link=False) for row in rows))
-            if wrote > shown:
-                st.button(
-                    f"Show {COMMENTS} more of {formats.number(wrote)}",
-                    icon=":material/expand_more:",
-                    on_click=lambda: st.session_state.update({f"comments-{customer_id}": shown + COMMENTS}),
-                )
-            download(
-                lambda: comments(queries.DOWNLOAD_ROWS)[["date", "review_text", "sentiment"]], f"comments-{customer_id}"
-            )
-        else:
-            st.caption("No comments.")
+        show_comments(customer_id, known.comments)
     with called:
-        if len(calls):
-            show_calls(calls, queries.of_customer(T.PRED_CUSTOMER_CALLS, customer_id, "call_id", limit=50))
+        if len(known.calls):
+            show_calls(known.calls, known.call_sentiments, queries.call_links(customer_id))
         else:
             st.caption("No recorded calls.")
 
 
 given = str(st.query_params.get("customer_id", "")).strip()
 with page("Customer", "One customer, from every side."):
-    number = int(given) if given.isdecimal() and len(given) < 19 else None
+    number = int(given) if given.removeprefix("-").isdecimal() and len(given) < 19 else None
     customer = queries.customer(number) if number is not None else None
     if number is None or customer is None:
         ask_for_customer(given)

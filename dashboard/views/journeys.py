@@ -40,7 +40,7 @@ with page("Journeys", "Which ways people come before they convert."):
         paths,
         hide_index=True,
         column_config={
-            "path": st.column_config.TextColumn("Path", width=300),
+            "path": st.column_config.TextColumn("Path", width=200),
             "conversions": st.column_config.NumberColumn("Conversions", format="localized"),
             "revenue": st.column_config.NumberColumn("Revenue", format="dollar"),
             "median_touches": st.column_config.NumberColumn("Touches, median", format="%.1f"),

@@ -35,7 +35,14 @@ with page("MRR movement", "What is won and lost of monthly recurring revenue."):
     choices = list(months["date_month"])
     first, last = choices[max(0, len(choices) - 12)], choices[-1]
     if len(choices) > 1:
-        first, last = st.select_slider("Months", choices, (first, last), format_func=formats.month, key="mrr-months")
+        first, last = st.select_slider(
+            "Months",
+            choices,
+            (first, last),
+            format_func=formats.month,
+            key="mrr-months",
+            persist_state="session",
+        )
     table = steps(months, movements, first, last)
 
     amounts = table.set_index("kind")["amount"]

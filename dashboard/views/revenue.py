@@ -3,7 +3,7 @@
 import pandas as pd
 import streamlit as st
 
-from dashboard import queries
+from dashboard import formats, queries
 from dashboard.channel_filter import choose_channels
 from dashboard.charts import show, stacked
 from dashboard.downloads import download
@@ -24,14 +24,14 @@ with page("Revenue by channel", "Where the revenue of conversions comes from, by
         default="utm_medium",
         required=True,
         key="split",
+        persist_state="session",
     )
     show(stacked(frame, "date_month", "revenue", by or "utm_medium", "Revenue", height=320), "Revenue by month")
 
     st.subheader("Pivot", anchor=False)
-    frame["month"] = pd.to_datetime(frame["date_month"]).dt.strftime("%Y-%m")
     pivot = frame.pivot_table(
-        index=["utm_medium", "utm_source"], columns="month", values="revenue", aggfunc="sum", fill_value=0.0
-    )
+        index=["utm_medium", "utm_source"], columns="date_month", values="revenue", aggfunc="sum", fill_value=0.0
+    ).rename(columns=formats.month)
     pivot["Total"] = pivot.sum(axis=1)
     pivot = pivot.sort_values("Total", ascending=False).reset_index()
     total = pivot.drop(columns=["utm_medium", "utm_source"]).sum()

@@ -1,6 +1,7 @@
 """Search in everything that customers wrote and said."""
 
 import time
+from typing import Any
 
 import streamlit as st
 
@@ -19,7 +20,7 @@ def show_more() -> None:
     st.session_state["shown"] += STEP
 
 
-with page("Search", "What customers wrote and said, by meaning, by words, or both."):
+with page("Search", "What customers wrote and said, by meaning, by words, or both.", loading=None):
     data_up_to(queries.data_up_to("PRED_TWITTER_COMMENTS.date"))
     query = st.text_input(
         "Search",
@@ -30,19 +31,26 @@ with page("Search", "What customers wrote and said, by meaning, by words, or bot
         max_chars=400,
     )
     left, right = st.columns([3, 2], vertical_alignment="bottom")
+    keep: dict[str, Any] = {"persist_state": "session"}
     mode = left.segmented_control(
-        "By", list(MODES), format_func=MODES.__getitem__, default="hybrid", required=True, key="mode"
+        "By", list(MODES), format_func=MODES.__getitem__, default="hybrid", required=True, key="mode", **keep
     )
     with right.popover("Filters", icon=":material/tune:", width="stretch"):
         kinds = st.pills(
-            "Kind", list(KINDS), selection_mode="multi", default=list(KINDS), format_func=KINDS.__getitem__, key="kinds"
+            "Kind",
+            list(KINDS),
+            selection_mode="multi",
+            default=list(KINDS),
+            format_func=KINDS.__getitem__,
+            key="kinds",
+            **keep,
         )
-        low, high = st.slider("Sentiment", 0.0, 1.0, (0.0, 1.0), 0.05, format="percent", key="sentiment")
-        since = st.date_input("From", None, key="since", format="YYYY-MM-DD")
+        low, high = st.slider("Sentiment", 0.0, 1.0, (0.0, 1.0), 0.05, format="percent", key="sentiment", **keep)
+        since = st.date_input("From", None, key="since", format="YYYY-MM-DD", **keep)
         until = st.date_input(
-            "To", None, key="until", format="YYYY-MM-DD", help="Calls have no date: they are left out."
+            "To", None, key="until", format="YYYY-MM-DD", help="Calls have no date: they are left out.", **keep
         )
-        customer_id = st.number_input("Customer", min_value=0, value=None, step=1, key="customer")
+        customer_id = st.number_input("Customer", min_value=0, value=None, step=1, key="customer", **keep)
     if not query.strip():
         st.info("Type what you look for, such as **broke after a week**.", icon=":material/search:")
         st.stop()

@@ -21,7 +21,13 @@ with page("Themes", "What customers complain about and praise, found by the like
     themes["total"] = themes["comments"] + themes["calls"]
     themes["complaints"] = themes["negative"] / themes["total"]
     order = st.segmented_control(
-        "Order", list(ORDERS), format_func=ORDERS.__getitem__, default="size", required=True, key="order"
+        "Order",
+        list(ORDERS),
+        format_func=ORDERS.__getitem__,
+        default="size",
+        required=True,
+        key="order",
+        persist_state="session",
     )
     column, ascending = {"complaints": ("mean_sentiment", True), "praise": ("mean_sentiment", False)}.get(
         order or "", ("total", False)
@@ -54,7 +60,7 @@ with page("Themes", "What customers complain about and praise, found by the like
     show(chart, "Themes by number of comments and calls, coloured by sentiment")
 
     labels = {int(i): str(label) for i, label in zip(themes["theme_id"], themes["label"], strict=True)}
-    theme_id = st.selectbox("Theme", list(labels), format_func=labels.__getitem__, key="theme")
+    theme_id = st.selectbox("Theme", list(labels), format_func=labels.__getitem__, key="theme", persist_state="session")
     chosen = themes[themes["theme_id"] == theme_id].iloc[0]
     months = queries.theme_months(theme_id)
     figures(

@@ -41,7 +41,9 @@ with page("Top customers", "Who is worth most, now and in the time to come."):
         sort, descending = order_choice(SORTS, "top")
     totals = queries.clv_totals(search)
     if not totals["customers"]:
-        nothing_yet("No customer with a payment" + (" matches." if search else " is in the sources."))
+        nothing_yet(
+            "No customer of the sources (customers, orders, payments) has paid" + (" and matches." if search else ".")
+        )
         st.stop()
     figures(
         ("Customers with a value", formats.number(totals["customers"]), None),
