@@ -18,6 +18,7 @@ import streamlit as st
 from streamlit.runtime.scriptrunner import add_script_run_ctx, get_script_run_ctx
 
 from customer_analytics.tables import CUSTOMER_COMMENT, PRES_HEALTH
+from dashboard.lean_imports import import_without
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -103,6 +104,9 @@ def warm_up() -> threading.Thread:
 
     def work() -> None:
         with contextlib.suppress(Exception):
+            if not source.settings.snowflake_account:
+                # Of AWS's SDK the connector wants to know in which cloud it is, and log-in by workload identity.
+                import_without("snowflake.connector", "botocore")
             importlib.import_module("snowflake.connector")
             importlib.import_module("altair")
             source.connection()

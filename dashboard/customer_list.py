@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
-import sys
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -12,6 +10,7 @@ import streamlit as st
 from dashboard import formats
 from dashboard.charts import sentiment_colour
 from dashboard.frame import open_customer
+from dashboard.lean_imports import import_without
 
 if TYPE_CHECKING:
     from pandas.io.formats.style import Styler
@@ -41,6 +40,10 @@ def order_choice(columns: dict[str, str], key: str) -> tuple[str, bool]:
 
 def show_customers(frame: pd.DataFrame, config: dict[str, Any], key: str, sentiment: tuple[str, ...] = ()) -> None:
     """The table, shaded by sentiment; a click on a row opens the customer."""
+    selected = st.session_state.get(key, {}).get("selection", {}).get("rows", [])
+    if selected and selected[0] < len(frame):
+        # Before the table is drawn once more, for nobody.
+        open_customer(int(frame.iloc[selected[0]]["customer_id"]))
     st.caption(":material/ads_click: Select a row to open the customer.")
     columns = [c for c in config if c in frame.columns]
     shown = frame[columns].reset_index(drop=True)
@@ -52,7 +55,7 @@ def show_customers(frame: pd.DataFrame, config: dict[str, Any], key: str, sentim
     styled = styler_of(shown)
     for column in sentiment:
         styled = styled.map(sentiment_colour, subset=[column]).format(formats.percent, subset=[column])
-    event = st.dataframe(
+    st.dataframe(
         styled,
         hide_index=True,
         column_config=config,
@@ -62,19 +65,11 @@ def show_customers(frame: pd.DataFrame, config: dict[str, Any], key: str, sentim
         key=key,
         height=min(38 + 35 * max(1, len(shown)), 640),
     )
-    rows = event["selection"]["rows"] if event else []
-    if rows:
-        open_customer(int(frame.iloc[rows[0]]["customer_id"]))
 
 
 def styler_of(frame: pd.DataFrame) -> Styler:
     """The frame's Styler. pandas imports matplotlib with it, for gradients that nobody draws here: 1 s saved."""
-    if "pandas.io.formats.style" not in sys.modules and "matplotlib" not in sys.modules:
-        sys.modules["matplotlib"] = None  # pyright: ignore[reportArgumentType] - Python's way to say: not there
-        try:
-            importlib.import_module("pandas.io.formats.style")
-        finally:
-            del sys.modules["matplotlib"]
+    import_without("pandas.io.formats.style", "matplotlib")
     return frame.style
 
 

@@ -37,22 +37,27 @@ def page(title: str, question: str, loading: str | None = "Loading …") -> Iter
 @contextmanager
 def explained() -> Iterator[None]:
     """Turns a missing table or a backend that is down into a message that says what to do. Once on a page."""
-    from customer_analytics.resources.embedder import EmbedderError
-    from customer_analytics.resources.vector_store import VectorStoreError
-
     down = None
     try:
         with built():
             yield
-    except WarehouseUnavailable as error:
-        down = "warehouse", error
-    except VectorStoreError as error:
-        down = "vector store", error
-    except EmbedderError as error:
-        down = "embedder", error
+    except Exception as error:
+        down = _backend_of(error), error
+        if down[0] is None:
+            raise
     if down:
         st.error(f"**The {down[0]} does not answer.** {down[1]}", icon=":material/cloud_off:")
         st.button("Try again", icon=":material/refresh:")
+
+
+def _backend_of(error: Exception) -> str | None:
+    """The backend that the error says is down; None for any other error."""
+    # Imported when there is an error: a first page does not wait for them.
+    from customer_analytics.resources.embedder import EmbedderError
+    from customer_analytics.resources.vector_store import VectorStoreError
+
+    backends = {WarehouseUnavailable: "warehouse", VectorStoreError: "vector store", EmbedderError: "embedder"}
+    return next((name for kind, name in backends.items() if isinstance(error, kind)), None)
 
 
 @contextmanager
@@ -69,6 +74,11 @@ def nothing_yet(what: str, command: str = "make run") -> None:
     with st.container(border=True, horizontal_alignment="center"):
         st.markdown(f":material/inbox: **Nothing to show yet.** {what}", text_alignment="center")
         st.markdown(f"`{command}` fills it.", text_alignment="center")
+
+
+def nothing_found(what: str) -> None:
+    """The empty state of a list that is filtered, or that is rightly empty."""
+    st.info(what, icon=":material/search_off:")
 
 
 def figures(*shown: tuple[str, str, str | None] | tuple[str, str, str | None, str]) -> None:

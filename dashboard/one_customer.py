@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from customer_analytics import tables as T
-from dashboard.connection import NothingBuilt, at_once, backends, read, run
+from dashboard.connection import NothingBuilt, at_once, backends, read, run, table_versions
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,7 +22,7 @@ _TRACES = (T.ORDERS, T.MRR, T.ATTRIBUTION_TOUCHES, T.PRED_TWITTER_COMMENTS, T.CA
 
 @dataclass(frozen=True)
 class Records:
-    """The customer's rows of each table, newest first; empty where the table is not there yet."""
+    """What the customer's page shows: rows of each table, newest first; empty where the table is not there yet."""
 
     orders: pd.DataFrame
     mrr: pd.DataFrame
@@ -30,9 +30,12 @@ class Records:
     sentiment: pd.DataFrame
     prediction: pd.DataFrame
     calls: pd.DataFrame
-    call_sentiments: pd.DataFrame
-    comments: int
-    """How many there are; `comments_of_customer` reads them."""
+    """With `sentiment`, NULL where it was not scored yet; the unhappiest first."""
+    call_links: dict[str, str]
+    """For each recording, by relative_path, a presigned URL, valid for half an hour; the browser can seek in it."""
+    comments: pd.DataFrame
+    """The first of them by sentiment."""
+    comment_count: int
 
 
 def customer(customer_id: int) -> pd.Series | None:
@@ -55,8 +58,8 @@ def customer(customer_id: int) -> pd.Series | None:
     return row
 
 
-def records_of_customer(customer_id: int) -> Records:
-    """All that the customer's page shows but comments and recordings, read side by side."""
+def records_of_customer(customer_id: int, comments: int, happiest_first: bool) -> Records:
+    """All that is known of the customer, read side by side; of the comments the first `comments`."""
 
     def rows(table: T.Table, order: str, limit: int = _MOST_ROWS) -> partial[pd.DataFrame]:
         return partial(_rows, table, customer_id, order, limit)
@@ -68,8 +71,9 @@ def records_of_customer(customer_id: int) -> Records:
             rows(T.ATTRIBUTION_TOUCHES, "started_at"),
             rows(T.PRES_SENTIMENT, "customer_id"),
             rows(T.PRED_CUSTOMER_LTV, "customer_id"),
-            rows(T.CALL_TRANSCRIPTS, "call_id", _MOST_CALLS),
-            rows(T.PRED_CUSTOMER_CALLS, "call_id", _MOST_CALLS),
+            partial(_calls, customer_id),
+            partial(_call_links, int(customer_id), *_links_depend_on()),
+            partial(comments_of_customer, customer_id, comments, happiest_first),
             partial(_count, T.PRED_TWITTER_COMMENTS, customer_id),
         )
     )
@@ -80,23 +84,42 @@ def comments_of_customer(customer_id: int, limit: int, happiest_first: bool) -> 
     return _rows(T.PRED_TWITTER_COMMENTS, customer_id, "sentiment", limit, happiest_first)
 
 
-def call_links(customer_id: int) -> dict[str, str]:
-    """For each recording of the customer, by relative_path, a presigned URL in which the browser can seek.
-
-    Valid for at least half an hour.
-    """
-    return _call_links(int(customer_id), backends().connections_made)
+def _links_depend_on() -> tuple[str | None, int]:
+    """The calls that there are, and the connection: a local Snowflake that was started again has another address."""
+    return table_versions().get(T.CALL_TRANSCRIPTS.name), backends().connections_made
 
 
 @st.cache_data(ttl=LINK_SECONDS / 2, max_entries=1000, show_spinner=False)
-def _call_links(customer_id: int, connections_made: int) -> dict[str, str]:
-    del connections_made  # only part of the key: a local Snowflake that was started again has another address
+def _call_links(customer_id: int, calls_version: str | None, connections_made: int) -> dict[str, str]:
+    del connections_made  # only part of the key
+    if calls_version is None:
+        return {}
     sql = (
         f"select relative_path, get_presigned_url(@{CALL_STAGE}, relative_path, {LINK_SECONDS}) as link "
-        f"from {T.CALL_TRANSCRIPTS.name} where customer_id = %s order by call_id desc limit {_MOST_CALLS}"
+        f"from {T.CALL_TRANSCRIPTS.name} where customer_id = %s limit 1000"
     )
-    frame = run(sql, (customer_id,))
+    try:
+        frame = run(sql, (customer_id,))
+    except NothingBuilt:
+        return {}
     return dict(zip(frame["relative_path"], frame["link"], strict=True))
+
+
+def _calls(customer_id: int) -> pd.DataFrame:
+    calls, scored = T.CALL_TRANSCRIPTS, T.PRED_CUSTOMER_CALLS
+    there = scored.name in table_versions()
+    score = "s.sentiment" if there else "null::float as sentiment"
+    scores = f"left join {scored.name} as s on s.call_id = c.call_id" if there else ""
+    sql = (
+        f"select c.*, {score} from {calls.name} as c {scores} where c.customer_id = %s "
+        f"order by sentiment nulls last, c.call_id limit {_MOST_CALLS}"
+    )
+    try:
+        return read(sql, (int(customer_id),), (calls.name, *([scored.name] if there else [])))
+    except NothingBuilt:
+        import pandas as pd
+
+        return pd.DataFrame(columns=[*calls.column_names, "sentiment"])
 
 
 def _rows(

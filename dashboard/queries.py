@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from customer_analytics import tables as T
 from customer_analytics.addresses import without_credentials
 from dashboard.connection import NothingBuilt, at_once, backends, read, table_versions, warm_up
-from dashboard.one_customer import call_links, comments_of_customer, customer, records_of_customer
+from dashboard.one_customer import comments_of_customer, customer, records_of_customer
 from dashboard.retrieval import Conditions, search
 
 if TYPE_CHECKING:
@@ -26,7 +26,6 @@ __all__ = [
     "Conditions",
     "NothingBuilt",
     "at_once",
-    "call_links",
     "comments_of_customer",
     "customer",
     "records_of_customer",

@@ -123,6 +123,9 @@ def test_the_main_journey(browser: Any, address: str) -> None:
     print(f"from the click on a churned customer to the profile: {time.monotonic() - start:.2f} s")
     assert "/customer?customer_id=" in page.url
     settled(page)
+    page.go_back()
+    page.locator("h1", has_text="Churned customers").wait_for(timeout=20_000)
+    assert "/churn" in settled(page).url
 
     asked: list[str] = []
     context.on("request", lambda request: asked.append(request.url))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import datetime as dt
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -277,6 +278,29 @@ def test_another_list_begins_on_its_first_page(business: Path, monkeypatch: pyte
     assert app.number_input(key="top-page").value == 1
 
 
+@pytest.mark.parametrize(
+    ("name", "key"),
+    [("churn", "churn-name"), ("top_customers", "top-name"), ("at_risk", "risk-name"), ("customer", "find")],
+)
+def test_a_filter_that_finds_nobody_is_no_missing_run(
+    name: str, key: str, business: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CUSTOMER_ANALYTICS_HOME", str(business))
+    app = open_page(name)
+    app.text_input(key=key).set_value("nobody of this name").run()
+    assert not app.exception
+    assert any("matches" in str(i.value) for i in app.info)
+    assert "make run" not in everything(app)
+
+
+def test_what_a_page_reads_at_once_runs_side_by_side(nothing: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from dashboard import queries
+
+    monkeypatch.setenv("CUSTOMER_ANALYTICS_HOME", str(nothing))
+    together = threading.Barrier(5)
+    assert sorted(queries.at_once(*[lambda: together.wait(60)] * 5)) == [0, 1, 2, 3, 4]
+
+
 def test_filters_are_kept_while_a_customer_is_visited(business: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CUSTOMER_ANALYTICS_HOME", str(business))
     app = open_page("churn")
@@ -340,5 +364,6 @@ def partly(monkeypatch: pytest.MonkeyPatch) -> Any:
 
         monkeypatch.setattr("dashboard.connection.table_versions", versions)
         monkeypatch.setattr("dashboard.queries.table_versions", versions)
+        monkeypatch.setattr("dashboard.one_customer.table_versions", versions)
 
     return only

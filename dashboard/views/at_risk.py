@@ -12,7 +12,7 @@ from dashboard.customer_list import (
     show_customers,
 )
 from dashboard.downloads import download
-from dashboard.frame import data_up_to, figures, nothing_yet, page, pages
+from dashboard.frame import data_up_to, figures, nothing_found, page, pages
 
 SORTS = {
     "value_at_risk": "Value at risk",
@@ -31,7 +31,11 @@ with page("Customers at risk", "Who is still here, worth a call, and has a reaso
         sort, descending = order_choice(SORTS, "risk")
     totals = queries.at_risk_totals(search)
     if not totals["customers"]:
-        nothing_yet("No active customer matches." if search else "No active customer has a reason to leave.")
+        nothing_found(
+            "No customer at risk matches: another name or number finds more."
+            if search
+            else "No active customer has a reason to leave."
+        )
         st.stop()
     figures(
         ("Customers", formats.number(totals["customers"]), None),

@@ -15,7 +15,7 @@ from dashboard.customer_list import (
     show_customers,
 )
 from dashboard.downloads import download
-from dashboard.frame import data_up_to, figures, nothing_yet, page, pages
+from dashboard.frame import data_up_to, figures, nothing_found, page, pages
 
 SORTS = {
     "last_active_month": "Last active month",
@@ -43,7 +43,8 @@ with page("Churned customers", "Who left, what left with them, and who came back
             since: dt.date | None = st.date_input("Last active since", None, key="churn-since", persist_state="session")
     totals = queries.churn_totals(search, back, least, since)
     if not totals["customers"]:
-        nothing_yet("No churned customer matches." if search or back is not None or least else "Nobody has churned.")
+        filtered = search or back is not None or least or since
+        nothing_found("No churned customer matches: fewer filters find more." if filtered else "Nobody has churned.")
         st.stop()
     figures(
         ("Customers", formats.number(totals["customers"]), None),

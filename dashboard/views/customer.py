@@ -7,7 +7,7 @@ from dashboard import formats, queries
 from dashboard.charts import line, show, stacked
 from dashboard.customer_list import day_column, money_column, month_column
 from dashboard.downloads import download
-from dashboard.frame import data_up_to, figures, nothing_yet, open_customer, page
+from dashboard.frame import data_up_to, figures, nothing_found, nothing_yet, open_customer, page
 from dashboard.passages import card
 from dashboard.safe_text import literal
 
@@ -21,8 +21,10 @@ def ask_for_customer(given: str) -> None:
         st.warning("There is no such customer.", icon=":material/person_off:")
         st.text(f"Asked for: {given[:80]}")  # from the address: anybody's text, shown literally
     found = queries.find_customers(search)
-    if not len(found):
-        nothing_yet("No customer matches." if search else "There is no customer in the sources (customers).")
+    if not len(found) and search:
+        nothing_found("No customer matches: another name or number finds more.")
+    elif not len(found):
+        nothing_yet("There is no customer in the sources (customers).")
     with st.container(horizontal=True):
         for row in found.itertuples():
             label = formats.name(row.first_name, row.last_name, row.customer_id)
@@ -65,12 +67,9 @@ def show_profile(customer: pd.Series, sentiment: pd.DataFrame, ltv: pd.DataFrame
     )
 
 
-def show_calls(calls: pd.DataFrame, scores: pd.DataFrame, links: dict[str, str]) -> None:
-    """Each call with player and transcript, the unhappiest first."""
-    scored = calls.merge(scores[["call_id", "sentiment"]], on="call_id", how="left") if len(scores) else calls
-    if "sentiment" in scored:
-        scored = scored.sort_values("sentiment", na_position="last")
-    for _, call in scored.iterrows():
+def show_calls(calls: pd.DataFrame, links: dict[str, str]) -> None:
+    """Each call with player and transcript."""
+    for _, call in calls.iterrows():
         with st.container(border=True):
             st.html(
                 card(
@@ -78,7 +77,7 @@ def show_calls(calls: pd.DataFrame, scores: pd.DataFrame, links: dict[str, str])
                         "kind": "call",
                         "customer_id": call["customer_id"],
                         "text": call["transcript"] or "(nothing was understood)",
-                        "sentiment": call.get("sentiment"),
+                        "sentiment": call["sentiment"],
                     },
                     link=False,
                     score=f"{call['call_id']} · {formats.duration(call['duration_seconds'])}",
@@ -151,18 +150,14 @@ def show_touches(touches: pd.DataFrame, file_name: str) -> None:
     download(lambda: touches.drop(columns="customer_id"), file_name)
 
 
-def show_comments(customer_id: int, wrote: int) -> None:
+def show_comments(customer_id: int, comments: pd.DataFrame, wrote: int) -> None:
     """The customer's comments, the unhappiest first unless told."""
     if not wrote:
         st.caption("No comments.")
         return
     happiest = st.toggle("Happiest first", False, key="happiest")
-    shown = st.session_state.get(f"comments-{customer_id}", COMMENTS)
-
-    def comments(limit: int) -> pd.DataFrame:
-        return queries.comments_of_customer(customer_id, limit, happiest)
-
-    rows = comments(shown).rename(columns={"review_text": "text"}).to_dict("records")
+    shown = len(comments)
+    rows = comments.rename(columns={"review_text": "text"}).to_dict("records")
     st.html("".join(card({**row, "kind": "comment"}, link=False) for row in rows))
     if wrote > shown:
         st.button(
@@ -170,17 +165,30 @@ def show_comments(customer_id: int, wrote: int) -> None:
             icon=":material/expand_more:",
             on_click=lambda: st.session_state.update({f"comments-{customer_id}": shown + COMMENTS}),
         )
-    download(lambda: comments(queries.DOWNLOAD_ROWS)[["date", "review_text", "sentiment"]], f"comments-{customer_id}")
+
+    def all_of_them() -> pd.DataFrame:
+        every = queries.comments_of_customer(customer_id, queries.DOWNLOAD_ROWS, happiest)
+        return every[["date", "review_text", "sentiment"]]
+
+    download(all_of_them, f"comments-{customer_id}")
 
 
 def show_customer(customer_id: int, customer: pd.Series) -> None:
     """The whole page of one customer."""
-    known = queries.records_of_customer(customer_id)
+    comments = st.session_state.get(f"comments-{customer_id}", COMMENTS)
+    happiest = st.session_state.get("happiest", False)
+    day, known = queries.at_once(
+        lambda: queries.data_up_to("ORDERS.order_date", "PRED_TWITTER_COMMENTS.date"),
+        lambda: queries.records_of_customer(customer_id, comments, happiest),
+    )
+    data_up_to(day)
+    if pd.isna(customer["customer_id"]):
+        st.caption("Not among the customers in the sources; this is what the other sources know.")
     show_profile(customer, known.sentiment, known.prediction, known.mrr)
     happened, said, called = st.tabs(
         [
             "Orders and subscription",
-            f"Comments ({formats.number(known.comments)})",
+            f"Comments ({formats.number(known.comment_count)})",
             f"Calls ({len(known.calls)})",
         ]
     )
@@ -192,10 +200,10 @@ def show_customer(customer_id: int, customer: pd.Series) -> None:
             show_subscription(known.mrr, f"mrr-{customer_id}")
         show_touches(known.touches, f"touches-{customer_id}")
     with said:
-        show_comments(customer_id, known.comments)
+        show_comments(customer_id, known.comments, known.comment_count)
     with called:
         if len(known.calls):
-            show_calls(known.calls, known.call_sentiments, queries.call_links(customer_id))
+            show_calls(known.calls, known.call_links)
         else:
             st.caption("No recorded calls.")
 
@@ -214,7 +222,4 @@ with page("Customer", "One customer, from every side."):
     if back.button("Another customer", icon=":material/search:", width="stretch"):
         del st.query_params["customer_id"]
         st.rerun()
-    data_up_to(queries.data_up_to("ORDERS.order_date", "PRED_TWITTER_COMMENTS.date"))
-    if pd.isna(customer["customer_id"]):
-        st.caption("Not among the customers in the sources; this is what the other sources know.")
     show_customer(number, customer)

@@ -13,7 +13,7 @@ from dashboard.customer_list import (
     show_customers,
 )
 from dashboard.downloads import download
-from dashboard.frame import data_up_to, figures, nothing_yet, page, pages
+from dashboard.frame import data_up_to, figures, nothing_found, nothing_yet, page, pages
 
 SORTS = {
     "clv": "Lifetime value",
@@ -41,9 +41,10 @@ with page("Top customers", "Who is worth most, now and in the time to come."):
         sort, descending = order_choice(SORTS, "top")
     totals = queries.clv_totals(search)
     if not totals["customers"]:
-        nothing_yet(
-            "No customer of the sources (customers, orders, payments) has paid" + (" and matches." if search else ".")
-        )
+        if search:
+            nothing_found("No customer with a payment matches: another name or number finds more.")
+        else:
+            nothing_yet("No customer of the sources (customers, orders, payments) has paid.")
         st.stop()
     figures(
         ("Customers with a value", formats.number(totals["customers"]), None),
