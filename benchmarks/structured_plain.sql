@@ -1,13 +1,13 @@
 -- The seven tables in SQL for DuckDB alone, from tables named like the files; as of 2026-11-23.
 CREATE TABLE ORDERS_OUT AS
 SELECT o.order_id, o.customer_id, o.order_date, o.status,
-       p.credit_card, p.coupon, p.bank_transfer, p.gift_card, p.amount
+       p.credit_card_amount, p.coupon_amount, p.bank_transfer_amount, p.gift_card_amount, p.amount
 FROM orders o LEFT JOIN (
   SELECT order_id,
-         sum(CASE WHEN payment_method = 'credit_card' THEN amount ELSE 0 END)::DECIMAL(38,2) * 0.01 AS credit_card,
-         sum(CASE WHEN payment_method = 'coupon' THEN amount ELSE 0 END)::DECIMAL(38,2) * 0.01 AS coupon,
-         sum(CASE WHEN payment_method = 'bank_transfer' THEN amount ELSE 0 END)::DECIMAL(38,2) * 0.01 AS bank_transfer,
-         sum(CASE WHEN payment_method = 'gift_card' THEN amount ELSE 0 END)::DECIMAL(38,2) * 0.01 AS gift_card,
+         sum(CASE WHEN payment_method = 'credit_card' THEN amount ELSE 0 END)::DECIMAL(38,2) * 0.01 AS credit_card_amount,
+         sum(CASE WHEN payment_method = 'coupon' THEN amount ELSE 0 END)::DECIMAL(38,2) * 0.01 AS coupon_amount,
+         sum(CASE WHEN payment_method = 'bank_transfer' THEN amount ELSE 0 END)::DECIMAL(38,2) * 0.01 AS bank_transfer_amount,
+         sum(CASE WHEN payment_method = 'gift_card' THEN amount ELSE 0 END)::DECIMAL(38,2) * 0.01 AS gift_card_amount,
          sum(amount)::DECIMAL(38,2) * 0.01 AS amount
   FROM payments GROUP BY order_id) p USING (order_id);
 
@@ -63,16 +63,19 @@ WITH t AS (
    AND s.started_at <= c.converted_at AND s.started_at >= c.converted_at - INTERVAL 30 DAY
   WINDOW w AS (PARTITION BY s.customer_id, c.converted_at, c.revenue)),
 p AS (
-  SELECT *, (session_index = 1)::DOUBLE AS first_touch, (session_index = total_sessions)::DOUBLE AS last_touch,
+  SELECT *, (session_index = 1)::DOUBLE AS first_touch_points, (session_index = total_sessions)::DOUBLE AS last_touch_points,
          CASE WHEN total_sessions = 1 THEN 1.0 WHEN total_sessions = 2 THEN 0.5
-              WHEN session_index IN (1, total_sessions) THEN 0.4 ELSE 0.2 / (total_sessions - 2) END AS forty,
-         1.0 / total_sessions AS linear FROM t)
-SELECT *, first_touch * revenue AS first_touch_revenue, last_touch * revenue AS last_touch_revenue,
-       forty * revenue AS forty_revenue, linear * revenue::DOUBLE AS linear_revenue FROM p;
+              WHEN session_index IN (1, total_sessions) THEN 0.4 ELSE 0.2 / (total_sessions - 2) END AS forty_twenty_forty_points,
+         1.0 / total_sessions AS linear_points FROM t)
+SELECT *, first_touch_points * revenue AS first_touch_revenue, last_touch_points * revenue AS last_touch_revenue,
+       forty_twenty_forty_points * revenue AS forty_twenty_forty_revenue,
+       linear_points * revenue::DOUBLE AS linear_revenue FROM p;
 
 CREATE TABLE CPA_AND_ROAS_OUT AS
-SELECT *, nullif(total_spend, 0)::DOUBLE / points AS cpa, revenue / nullif(total_spend, 0)::DOUBLE AS roas
-FROM (SELECT date_trunc('month', converted_at)::DATE AS date_month, utm_source, sum(linear) AS points, sum(linear_revenue) AS revenue
+SELECT *, nullif(total_spend, 0)::DOUBLE / attribution_points AS cost_per_acquisition,
+       attribution_revenue / nullif(total_spend, 0)::DOUBLE AS return_on_advertising_spend
+FROM (SELECT date_trunc('month', converted_at)::DATE AS date_month, utm_source, 
+             sum(linear_points) AS attribution_points, sum(linear_revenue) AS attribution_revenue
       FROM ATTRIBUTION_TOUCHES_OUT GROUP BY ALL) a
 FULL JOIN (SELECT date_trunc('month', date_day)::DATE AS date_month, utm_source, sum(spend) AS total_spend
            FROM ad_spend GROUP BY ALL) s USING (date_month, utm_source);

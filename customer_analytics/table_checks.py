@@ -108,9 +108,11 @@ def table_measures(table: Table) -> Iterator[Measure]:
 
 
 def table_checks(table: Table, *extra: Measure) -> list[dg.AssetChecksDefinition]:
-    """The checks of `table`, and any `extra` ones: one step and one query for those that need this table alone,
-    another for those that wait for other tables as well."""
-    measures = [*table_measures(table), *extra]
+    """The checks of `table`, and any `extra` ones, which take the place of its own by the same name.
+
+    One step and one query for those that need this table alone, another for those that wait for other tables as well.
+    """
+    measures = list({m.name: m for m in [*table_measures(table), *extra]}.values())
     groups = {
         f"check_{table.name.lower()}": [m for m in measures if not m.parents],
         f"check_{table.name.lower()}_against_others": [m for m in measures if m.parents],
@@ -133,8 +135,17 @@ def _checks(name: str, table: Table, measures: Sequence[Measure]) -> dg.AssetChe
 
     @dg.multi_asset_check(name=name, specs=specs, description=f"{table.name} keeps its contract.")
     def check(warehouse: dg.ResourceParam[Warehouse], settings: dg.ResourceParam[Settings]):
+        from snowflake.snowpark.exceptions import SnowparkSQLException
+
         session = warehouse.session()
-        absent = _absent(session, {parent for m in measures for parent in m.parents})
+        parents = {parent for m in measures for parent in m.parents}
+        try:
+            absent, values = set(), measured(session, table, measures)
+        except SnowparkSQLException as error:
+            if not parents or "does not exist" not in str(error):
+                raise
+            absent = _absent(session, parents)
+            values = measured(session, table, [m for m in measures if not absent & set(m.parents)])
         for measure in measures:
             if missing := absent & set(measure.parents):
                 yield dg.AssetCheckResult(
@@ -145,7 +156,7 @@ def _checks(name: str, table: Table, measures: Sequence[Measure]) -> dg.AssetChe
                     description=f"{', '.join(sorted(missing))} is not built yet: build it, and this can be told.",
                 )
         judged = [m for m in measures if not absent & set(m.parents)]
-        for measure, value in zip(judged, measured(session, table, judged), strict=True):
+        for measure, value in zip(judged, values, strict=True):
             limit = measure.limit(settings)
             yield dg.AssetCheckResult(
                 check_name=measure.name,

@@ -41,6 +41,8 @@ from customer_analytics.local_snowflake.sessions import Sessions
 
 log = logging.getLogger(__name__)
 _TIMEZONE = {"name": "TIMEZONE", "value": "Etc/UTC"}
+# Snowpark then asks for no columns that it can work out itself: half of its statements are such questions.
+_COLUMNS_WORKED_OUT = {"name": "PYTHON_SNOWPARK_REDUCE_DESCRIBE_QUERY_ENABLED", "value": True}
 _VALID_SECONDS = 4 * 3600
 
 
@@ -116,6 +118,7 @@ class Protocol:
                         {"name": "CLIENT_SESSION_KEEP_ALIVE_HEARTBEAT_FREQUENCY", "value": 3600},
                         {"name": "CLIENT_STAGE_ARRAY_BINDING_THRESHOLD", "value": 0},
                         _TIMEZONE,
+                        _COLUMNS_WORKED_OUT,
                     ],
                     "sessionInfo": {
                         "databaseName": connection.database,

@@ -36,8 +36,8 @@ def frame_columns(frame: Any) -> list[Column]:
     return [Column(stored_name(f.name), arrow_to_snowflake(f.type)) for f in frame_schema(frame)]
 
 
-def upload(session: Session, frame: Any, target: TableName, columns: Sequence[Column], stage: TableName) -> None:
-    """Fill the table `target` with the frame; `columns` are target's, in the frame's order.
+def upload(session: Session, frame: Any, target: TableName, columns: Sequence[Column], stage: TableName) -> int:
+    """Fill the table `target` with the frame; the number of rows. `columns` are target's, in the frame's order.
 
     `stage` is an empty stage for it alone. Memory is bounded by `FILE_BYTES`, whatever the
     frame's length.
@@ -50,15 +50,16 @@ def upload(session: Session, frame: Any, target: TableName, columns: Sequence[Co
             path.unlink()
             files += 1
     if not files:
-        return
+        return 0
     # Positional names in the files: whatever the column is called, the path to it is plain.
     fields = ", ".join(f"$1:C{i}::{c.type}" for i, c in enumerate(columns))
     names = ", ".join(quoted(c.name) for c in columns)
-    session.sql(
+    loaded: Any = session.sql(
         f"COPY INTO {target.sql} ({names}) FROM (SELECT {fields} FROM @{stage.sql}) "
         "FILE_FORMAT = (TYPE = PARQUET COMPRESSION = SNAPPY USE_LOGICAL_TYPE = TRUE BINARY_AS_TEXT = FALSE) "
         "ON_ERROR = ABORT_STATEMENT"
     ).collect()
+    return sum(int(file["rows_loaded"]) for file in loaded)
 
 
 def _batches(frame: Any) -> Iterator[pa.RecordBatch]:
@@ -104,6 +105,8 @@ def _parquet_files(batches: Iterator[pa.RecordBatch], schema: pa.Schema, folder:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+    # Only texts repeat enough: a dictionary of ids or times takes time and is given up in the end.
+    texts: Any = [f.name for f in schema if pa.types.is_string(f.type)]
     writer, path, size, number = None, folder, 0, 0
     try:
         for batch in batches:
@@ -112,7 +115,7 @@ def _parquet_files(batches: Iterator[pa.RecordBatch], schema: pa.Schema, folder:
                 part = batch.slice(start, rows)
                 if writer is None:
                     path = folder / f"part-{number:05d}.parquet"
-                    writer = pq.ParquetWriter(path, schema, compression="snappy")
+                    writer = pq.ParquetWriter(path, schema, compression="snappy", use_dictionary=texts)
                     number, size = number + 1, 0
                 # A time with a zone becomes the same instant in UTC when its zone is cast away.
                 arrays = [column.cast(field.type) for column, field in zip(part.columns, schema, strict=True)]

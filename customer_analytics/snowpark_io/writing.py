@@ -48,6 +48,8 @@ class Source:
 
     query: str
     columns: list[Column]
+    rows: int | None = None
+    """How many rows it gives, where that is known."""
 
 
 def is_snowpark(obj: object) -> bool:
@@ -67,7 +69,7 @@ def source_of(
         yield Source(query, described(session, query))
         return
     temporary, stage = table.temporary(), table.temporary()
-    made = []
+    made, rows = [], None
     try:
         if is_snowpark(obj):
             made.append(f"TABLE IF EXISTS {temporary.sql}")
@@ -80,8 +82,8 @@ def source_of(
             if len(frame_columns(obj)):
                 made.append(f"STAGE IF EXISTS {stage.sql}")
                 session.sql(f"CREATE TEMPORARY STAGE {stage.sql}").collect()
-                upload(session, obj, temporary, columns, stage)
-        yield Source(f"SELECT * FROM {temporary.sql}", columns)
+                rows = upload(session, obj, temporary, columns, stage)
+        yield Source(f"SELECT * FROM {temporary.sql}", columns, rows)
     finally:
         for what in reversed(made):
             _quietly(session, f"DROP {what}")
@@ -101,7 +103,7 @@ def replace_table(
     for attempt in range(1, ATTEMPTS + 1):
         existing = existing_columns(session, table.sql)
         try:
-            return _replace(session, table, columns, select, in_place=existing == columns), columns
+            return _replace(session, table, columns, select, source.rows, in_place=existing == columns), columns
         except Exception:
             # Another run may have given the table other columns since they were looked at: then look again.
             if attempt == ATTEMPTS or not _changed(session, table, existing):
@@ -109,12 +111,14 @@ def replace_table(
     raise AssertionError("the last attempt returns or raises")
 
 
-def _replace(session: Session, table: TableName, columns: Sequence[Column], select: str, in_place: bool) -> int:
+def _replace(
+    session: Session, table: TableName, columns: Sequence[Column], select: str, rows: int | None, in_place: bool
+) -> int:
     if in_place:
         names = ", ".join(quoted(c.name) for c in columns)
         return _number(session, f"INSERT OVERWRITE INTO {table.sql} ({names}) {select}")
     session.sql(f"CREATE OR REPLACE TABLE {table.sql} ({_definitions(columns)}) COPY GRANTS AS {select}").collect()
-    return _count(session, table.sql)
+    return _count(session, table.sql) if rows is None else rows
 
 
 def _changed(session: Session, table: TableName, before: list[Column] | None) -> bool:
@@ -141,7 +145,7 @@ def replace_partitions(
         raise PartitionConflict(f"{strays} rows for {table} are not of the partition ({predicate}): filter the frame")
     columns = _fit(session, table, [target for _, target in pairs])
     names = ", ".join(quoted(c.name) for c in columns)
-    total = _count(session, f"({source.query})")
+    total = _count(session, f"({source.query})") if source.rows is None else source.rows
     for attempt in range(1, ATTEMPTS + 1):
         try:
             _swap_partition(

@@ -16,7 +16,7 @@ from customer_analytics.sources import SourceError, SourceUnreachable
 FORMATS = ("csv", "parquet")
 _COMPRESSED = ("gz", "zip", "bz2", "xz", "zst")
 _OTHER_FORMATS = ("tsv", "txt", "xlsx", "xls", "json", "jsonl", "ndjson", "avro", "orc", "feather")
-_BLOCK_BYTES = 4 * 1024 * 1024
+_BLOCK_BYTES = 1024 * 1024
 _MAGIC = b"PAR1"
 _BYTE_ORDER_MARKS = {
     codecs.BOM_UTF32_LE: "UTF-32",
@@ -196,7 +196,8 @@ class _ParquetLook:
 class _CsvLook:
     """A CSV file is UTF-8 text. Remembers whether each line is a row, so that the fast reader may be used."""
 
-    LONG_LINE_BYTES = 1024 * 1024
+    LONG_LINE_BYTES = _BLOCK_BYTES
+    """A line within one block is shorter."""
 
     def __init__(self, shown: str) -> None:
         self.shown = shown
@@ -217,12 +218,15 @@ class _CsvLook:
             )
         self._decode(block)
         seam = self._tail + block
-        blank = b"\n\n" in seam or b"\n\r\n" in seam or (not self._tail and block.startswith((b"\n", b"\r")))
+        returns = b"\r" in seam
+        blank = b"\n\n" in seam or (not self._tail and block.startswith((b"\n", b"\r")))
+        blank = blank or (returns and b"\n\r\n" in seam)
         beside = b'"' in block and any(pair in seam for pair in (b' "', b'" ', b'\t"', b'"\t'))
         self.plain = self.plain and not blank and not beside and self._short_lines(block)
         self.lines += block.count(b"\n")
-        self._returns += block.count(b"\r")
-        self._windows_ends += block.count(b"\r\n") + (self._tail.endswith(b"\r") and block.startswith(b"\n"))
+        if returns:
+            self._returns += block.count(b"\r")
+            self._windows_ends += block.count(b"\r\n") + (self._tail.endswith(b"\r") and block.startswith(b"\n"))
         self._tail = seam[-2:]
 
     def _begin(self, block: bytes) -> None:
@@ -233,6 +237,8 @@ class _CsvLook:
                 raise SourceError(f"{self.shown} is {encoding}: save it as UTF-8")
 
     def _decode(self, block: bytes, final: bool = False) -> None:
+        if block.isascii() and not self._decoder.getstate()[0]:
+            return
         try:
             self._decoder.decode(block, final)
         except UnicodeDecodeError as error:
@@ -250,9 +256,9 @@ class _CsvLook:
         if first < 0:
             self._since_newline += len(block)
             return self._since_newline < self.LONG_LINE_BYTES
-        longest = self._since_newline + first
+        line = self._since_newline + first
         self._since_newline = len(block) - block.rfind(b"\n")
-        return max(longest, *map(len, block.split(b"\n"))) < self.LONG_LINE_BYTES
+        return line < self.LONG_LINE_BYTES
 
     def end(self) -> None:
         self._decode(b"", final=True)

@@ -69,7 +69,7 @@ def load_source(
         shutil.rmtree(work, ignore_errors=True)
         raise
     try:
-        replace_rejected(session, table.name, staged.rejected(now))
+        replace_rejected(session, table.name, staged.rejected(now), rejected)
     except BaseException:
         staged.close()
         shutil.rmtree(work, ignore_errors=True)

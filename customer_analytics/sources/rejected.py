@@ -16,15 +16,18 @@ if TYPE_CHECKING:
     from snowflake.snowpark import Session
 
 
-def replace_rejected(session: Session, table_name: str, rejected: pa.Table | pa.RecordBatchReader) -> None:
+def replace_rejected(
+    session: Session, table_name: str, rejected: pa.Table | pa.RecordBatchReader, before: int | None = None
+) -> None:
     """Replace the rows of `table_name` in STG_REJECTED by `rejected` (its columns, in order), in one transaction.
 
+    `before` is how many there are, where the caller has counted them.
     A reader is streamed: a file of nothing but bad rows needs no more memory than a good one.
     Sources that do so at once do not meet: each deletes and inserts its own rows alone.
     """
     import pyarrow as pa
 
-    before = count_rejected(session, table_name)
+    before = count_rejected(session, table_name) if before is None else before
     reader = rejected.to_reader() if isinstance(rejected, pa.Table) else rejected
     first = next((batch for batch in reader if batch.num_rows), None)
     if first is None and not before:
