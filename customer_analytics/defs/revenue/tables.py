@@ -22,7 +22,7 @@ def customer_churn_month(
     return build.customer_churn_month(customer_revenue_by_month, stg_subscription_periods)
 
 
-@table_asset(MRR)
+@table_asset(MRR, code_version="2")
 def mrr(customer_revenue_by_month: SnowparkFrame, customer_churn_month: SnowparkFrame) -> SnowparkFrame:
     return build.mrr(customer_revenue_by_month, customer_churn_month)
 
