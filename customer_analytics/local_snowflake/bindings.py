@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _BATCH = "LOCAL_BATCH"
 _EPOCH = dt.datetime(1970, 1, 1)
-_UNTYPED = {"DATE": "DATE", "TIMESTAMP": "TIMESTAMP_NTZ", "TIME": "TIME"}
+_UNTYPED = {"DATE": "DATE", "TIMESTAMP": "TIMESTAMP_NTZ", "TIME": "TIME", "TIMESTAMP WITH TIME ZONE": "TIMESTAMP_TZ"}
 """What a number in a text means for a column of this DuckDB type."""
 
 

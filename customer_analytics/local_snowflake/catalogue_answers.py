@@ -13,6 +13,7 @@ from sqlglot import exp
 
 from customer_analytics.local_snowflake import object_times
 from customer_analytics.local_snowflake.names import IDENTIFIER, NAME, normal, parts, qualified
+from customer_analytics.local_snowflake.table_definitions import relation
 
 if TYPE_CHECKING:
     from customer_analytics.local_snowflake.engine import Connection
@@ -29,6 +30,8 @@ _NOTHING = re.compile(
     r"compute\s+pools|image\s+repositories|git\s+repositories|locks|transactions|regions|resource\s+monitors)\b",
     re.I,
 )
+_DESCRIBED = re.compile(rf"desc(?:ribe)?\s+(?:table|view)\s+({NAME})", re.I)
+_COLUMNS_OF = re.compile(rf"show\s+columns\b.*\bin\s+(?:table|view)\s+({NAME})", re.I)
 _PRIMARY = re.compile(rf"show\s+primary\s+keys\s+in\s+(?:table\s+)?(?!schema\b|database\b|account\b)({NAME})", re.I)
 _FUNCTIONS = re.compile(r"show\s+functions\b(?!\s+in\s+model)", re.I)
 
@@ -57,7 +60,13 @@ def primary_keys(session: Connection, cursor: Cursor, sql: str) -> int | None:
 
 
 def check_scope(session: Connection, sql: str) -> None:
-    """Raises ProgrammingError 2043 when SHOW ... IN names a schema or database that is not there."""
+    """Raises ProgrammingError 2043 when SHOW ... IN names a schema or database that is not there, 2003 for a table."""
+    if (found := _COLUMNS_OF.match(sql)) and not relation(session, name := qualified(session, found[1])):
+        raise sfe.ProgrammingError(
+            msg=f"SQL compilation error:\nTable '{'.'.join(name)}' does not exist or not authorized.",
+            errno=2003,
+            sqlstate="02000",
+        )
     match = _SCOPE.search(sql)
     if not match:
         return
@@ -80,8 +89,14 @@ def check_scope(session: Connection, sql: str) -> None:
 
 def shown(session: Connection, sql: str, table: pa.Table) -> pa.Table:
     """The rows of a SHOW that it asks for, with times and row counts."""
+    if re.match(r"show\s+columns\b", sql, re.I) and (match := _LIKE.search(sql)):
+        pattern = _pattern(match[1].replace("''", "'").replace("\\\\", "\\"))
+        names = table["column_name"].to_pylist()
+        return table.filter(pa.array([pattern.fullmatch(name) is not None for name in names], pa.bool_()))
     if "name" not in table.column_names:
         return table
+    if described := _DESCRIBED.match(sql):
+        return _described(session, qualified(session, described[1]), table)
     table = _names(session, sql, table)
     if re.match(r"show\s+schemas\b", sql, re.I):
         table = _schemas(session, table)
@@ -99,6 +114,15 @@ def shown(session: Connection, sql: str, table: pa.Table) -> pa.Table:
     return _times(session, table)
 
 
+def _described(session: Connection, name: object_times.Name, table: pa.Table) -> pa.Table:
+    """DESCRIBE TABLE with Snowflake's name of a vector's type, and with the declared primary key."""
+    types = [re.sub(r"^FLOAT\[(\d+)\]$", r"VECTOR(FLOAT, \1)", text) for text in table["type"].to_pylist()]
+    table = table.set_column(table.column_names.index("type"), "type", pa.array(types, pa.string()))
+    keys = session.engine.times.primary_key(name)
+    flags = ["Y" if column in keys else "N" for column in table["name"].to_pylist()]
+    return table.set_column(table.column_names.index("primary key"), "primary key", pa.array(flags, pa.string()))
+
+
 def _only(table: pa.Table, wanted: Callable[[str], bool]) -> pa.Table:
     return table.filter(pa.array([wanted(name) for name in table["name"].to_pylist()], pa.bool_()))
 
@@ -111,6 +135,8 @@ def _pattern(text: str) -> re.Pattern[str]:
 
 
 def _names(session: Connection, sql: str, table: pa.Table) -> pa.Table:
+    if "database_name" in table.column_names:
+        table = table.filter(pa.array([d != "_fs_global" for d in table["database_name"].to_pylist()], pa.bool_()))
     names = table["name"].to_pylist()
     if re.match(r"show\s+(?:terse\s+)?schemas\b", sql, re.I):
         hidden = {"main", "_fs_information_schema", "pg_catalog"}

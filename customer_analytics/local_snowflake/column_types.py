@@ -6,6 +6,7 @@ nothing is assumed.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 from sqlglot import exp
@@ -341,7 +342,8 @@ class Types:
         one, other = self.of(node.this), self.of(node.expression)
         if one == DATE and isinstance(node.expression, exp.Interval):
             unit = node.expression.args.get("unit")
-            return DATE if unit is not None and unit.name.upper().rstrip("S") in _DAY_UNITS else TIMESTAMP
+            named = [unit.name] if unit is not None else re.findall(r"[a-z]+", node.expression.name, re.I)
+            return DATE if named and all(u.upper().rstrip("S") in _DAY_UNITS for u in named) else TIMESTAMP
         if one is None or other is None:
             return None
         if one == DATE and isinstance(node, exp.Add | exp.Sub):

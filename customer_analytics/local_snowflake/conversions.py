@@ -204,10 +204,17 @@ def _cast(node: exp.Cast, source: Type | None, target: Type | None, safe: bool) 
         if target == TEXT:
             return _cut(text, node.to)
         if target.kind in _FROM_TEXT:
-            return _from_text(text, target, safe)
-        changed = node.copy()
-        changed.set("this", text)
-        return changed
+            content = _from_text(text, target, True)
+        elif target.kind in ("NUMBER", "FLOAT"):
+            content = exp.TryCast(this=_call("local_number_text", node.this), to=node.to.copy())
+        else:
+            changed = node.copy()
+            changed.set("this", text)
+            return changed
+        if safe:
+            return content
+        kind = {"NUMBER": "FIXED", "FLOAT": "REAL", "TIMESTAMP": "TIMESTAMP_NTZ"}.get(target.kind, target.kind)
+        return _call("local_content", node.this, content, exp.Literal.string(kind))
     if source == FLOAT and target.kind == "NUMBER" and not target.scale:  # DuckDB rounds half to even
         changed = node.copy()
         changed.set("this", _call("round", node.this))

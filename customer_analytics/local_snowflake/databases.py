@@ -13,7 +13,7 @@ import snowflake.connector.errors as sfe
 from customer_analytics.local_snowflake import load_history
 from customer_analytics.local_snowflake.file_formats import STAGE_FORMATS
 from customer_analytics.local_snowflake.models import MODELS, VERSIONS
-from customer_analytics.local_snowflake.names import IDENTIFIER, normal, quoted
+from customer_analytics.local_snowflake.names import IDENTIFIER, check_kept, normal, quoted
 
 if TYPE_CHECKING:
     from customer_analytics.local_snowflake.engine import Connection
@@ -40,6 +40,10 @@ def dispatch(session: Connection, cursor: Cursor, sql: str) -> int | None:
         comment = _COMMENT.search(match[4] or "")
         text = comment[1].replace("''", "'") if comment else ""
         return _create(session, cursor, normal(match[3]), bool(match[1]), bool(match[2]), text)
+    if re.match(r"create\s+(?:or\s+replace\s+)?(?:transient\s+)?(?:database|schema)\b.*\bclone\s", sql, re.I | re.S):
+        raise sfe.ProgrammingError(
+            msg="Unsupported feature of the local Snowflake: CLONE of a schema or database", errno=2, sqlstate="0A000"
+        )
     if match := _DROP.match(sql):
         name = normal(match[2])
         if not _exists(session, name):
@@ -78,6 +82,7 @@ def _exists(session: Connection, name: str) -> bool:
 def _create(session: Connection, cursor: Cursor, name: str, replaces: bool, if_missing: bool, comment: str = "") -> int:
     from fakesnow import info_schema, macros
 
+    check_kept("database", name)
     session.duck.commit()
     if _exists(session, name):
         if if_missing:
@@ -127,6 +132,10 @@ def _drop(session: Connection, name: str) -> None:
 
 def forget_contents(session: Connection, database: str, schema: str | None = None) -> None:
     """The stages, formats and models of a database or schema that is gone, and their files."""
+    try:
+        check_kept("schema", database if schema is None else schema)
+    except sfe.ProgrammingError:  # there was none: IF EXISTS
+        return
     for table, database_column, schema_column in (
         (f"{_CATALOGUE}._fs_stages", "database_name", "schema_name"),
         (f"{_CATALOGUE}._fs_file_formats", "database_name", "schema_name"),

@@ -17,6 +17,7 @@ from fakesnow.transforms import show
 
 from customer_analytics.local_snowflake import (
     conversions,
+    duckdbs_own,
     file_formats,
     functions,
     models,
@@ -28,11 +29,12 @@ from customer_analytics.local_snowflake.duck import Duck, TransactionLost
 from customer_analytics.local_snowflake.fakesnow_patches import (
     BoundedResults,
     columns_as_snowflake_names_them,
-    escape_comments,
+    escape_names,
     keep_stages_in,
 )
 from customer_analytics.local_snowflake.locks import TableLocks
 from customer_analytics.local_snowflake.model_methods import ModelRunners
+from customer_analytics.local_snowflake.names import check_kept
 from customer_analytics.local_snowflake.object_times import ObjectTimes
 
 SESSION_MACROS = (
@@ -54,14 +56,20 @@ class Engine(FakeSnow):
         self.results_cache = BoundedResults()
         self.stages_folder = folder / "stages"
         self.stages_folder.mkdir(parents=True, exist_ok=True)
-        escape_comments()
+        escape_names()
         keep_stages_in(self.stages_folder.resolve())
         self.model_runners = ModelRunners()
         self.times = ObjectTimes(folder / "object_times.json")
         self.temporary_stages: set[tuple[str, str, str]] = set()
         self.ddl_lock, self.locks = threading.RLock(), TableLocks()
         con = self.duck_conn = duckdb.connect(":memory:", config={"lambda_syntax": "ENABLE_SINGLE_ARROW"})
+        self.duckdbs_functions = duckdbs_own.functions(con)
         con.execute(f"SET temp_directory = '{_text(folder / 'spill')}'")
+        # DuckDB opens no file outside of the folder, fetches no extension and looks at no Python variable
+        places = ", ".join(f"'{_text(place)}/'" for place in {folder, folder.absolute(), folder.resolve()})
+        con.execute(f"SET allowed_directories = [{places}]; SET enable_external_access = false")
+        con.execute("SET autoinstall_known_extensions = false; SET autoload_known_extensions = false")
+        con.execute("SET python_enable_replacements = false")
         con.execute(f"ATTACH '{_text(folder / '_fs_global.sys')}' AS _fs_global")
         con.execute(info_schema.fs_global_creation_sql())
         con.execute(show.fs_global_creation_sql())
@@ -104,6 +112,9 @@ class Connection(FakeSnowflakeConnection):
     _duck_conn: Duck
 
     def __init__(self, engine: Engine, database: str | None, schema: str | None, **options: Any) -> None:
+        for kind, name in (("database", database), ("schema", schema)):
+            if name is not None:
+                check_kept(kind, name)
         super().__init__(
             Duck(engine.duck_conn.cursor(), SESSION_MACROS),  # type: ignore[arg-type]
             engine.results_cache,

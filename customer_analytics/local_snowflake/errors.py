@@ -20,6 +20,7 @@ _KNOWN = (
     (r"Division by zero", 100051, "22012", "Division by zero"),
     (r"(String '.*' is too long and would be truncated)", 100078, "22000", "{0}"),
     (r"(Invalid floating point operation: .*)", 100046, "22003", "{0}"),
+    (r"(Failed to cast variant value .* to [A-Z_]+)", 100071, "22018", "{0}"),
     (r"(Boolean value '.*' is not recognized)", 100037, "22018", "{0}"),
     (r"(Date '.*' is not recognized)", 100040, "22007", "{0}"),
     (r"invalid date field format: \"(.*?)\"", 100040, "22007", "Date '{0}' is not recognized"),

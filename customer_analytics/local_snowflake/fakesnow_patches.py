@@ -8,7 +8,7 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
-from fakesnow import info_schema
+from fakesnow import cursor, info_schema
 from fakesnow.transforms import stage, transforms
 
 
@@ -41,17 +41,32 @@ def columns_as_snowflake_names_them() -> str:
     return view.replace(scale, f"case when {whole} then 0 else {scale} end")
 
 
-def escape_comments() -> None:
-    """A table's comment with a quote in it is a syntax error in fakesnow: it writes the text into SQL as it is."""
-    written = info_schema.insert_table_comment_sql
-    if getattr(written, "escapes", False):
+class _EscapingTemplate(Template):
+    def substitute(self, *args: Any, **values: Any) -> str:
+        return super().substitute(*args, **{key: _escaped(value) for key, value in values.items()})
+
+
+def escape_names() -> None:
+    """A name or a comment with a quote in it is a syntax error in fakesnow: it writes the text into SQL as it is."""
+    if isinstance(cursor.SQL_DROPPED, _EscapingTemplate):
         return
+    for name, value in vars(cursor).items():
+        if name.startswith(("SQL_CREATED", "SQL_DROPPED")) and isinstance(value, Template):
+            setattr(cursor, name, _EscapingTemplate(value.template))
+    comment, lengths = info_schema.insert_table_comment_sql, info_schema.insert_text_lengths_sql
 
-    def escaped(catalog: str, schema: str, table: str, comment: str | None) -> str:
-        return written(catalog, schema, table.replace("'", "''"), (comment or "").replace("'", "''"))
+    def insert_comment(catalog: str, schema: str, table: str, text: str | None) -> str:
+        return comment(catalog, _escaped(schema), _escaped(table), _escaped(text or ""))
 
-    escaped.escapes = True  # type: ignore[attr-defined]
-    info_schema.insert_table_comment_sql = escaped
+    def insert_lengths(catalog: str, schema: str, table: str, columns: list[tuple[str, int]]) -> str:
+        escaped = [(_escaped(column), size) for column, size in columns]
+        return lengths(catalog, _escaped(schema), _escaped(table), escaped)
+
+    info_schema.insert_table_comment_sql, info_schema.insert_text_lengths_sql = insert_comment, insert_lengths
+
+
+def _escaped(text: Any) -> Any:
+    return text.replace("'", "''") if isinstance(text, str) else text
 
 
 class BoundedResults(OrderedDict[str, tuple[Any, ...]]):

@@ -36,6 +36,7 @@ CREATE OR REPLACE TEMP MACRO current_organization_name() AS 'LOCAL';
 CREATE OR REPLACE TEMP MACRO current_region() AS 'LOCAL';
 CREATE OR REPLACE TEMP MACRO current_session() AS '1';
 CREATE OR REPLACE TEMP MACRO "system$cancel_all_queries"(x) AS 'ok';
+CREATE OR REPLACE TEMP MACRO "system$client_version_info"() AS '[]';
 CREATE OR REPLACE TEMP MACRO "system$ml_platform_capabilities"() AS '{}';
 CREATE OR REPLACE TEMP MACRO "system$get_default_python_artifact_repository"(a, b, c) AS NULL::VARCHAR;
 """
@@ -67,6 +68,11 @@ def _call(name: str, *arguments: exp.Expr) -> exp.Anonymous:
 
 def columns_by_position(tree: exp.Expr) -> None:
     """SELECT $1 FROM VALUES (...), or from staged files: the column's name."""
+    for values in tree.find_all(exp.Values):  # FROM VALUES (1) AS t: its columns are t.COLUMN1, ...
+        alias = values.args.get("alias")
+        if alias and not alias.args.get("columns") and values.expressions:
+            width = len(values.expressions[0].expressions)
+            alias.set("columns", [exp.to_identifier(f"COLUMN{i}", quoted=True) for i in range(1, width + 1)])
     for select in list(tree.find_all(exp.Select)):
         _values_by_position(select)
 
@@ -125,6 +131,8 @@ def _function(node: exp.Expr) -> exp.Expr:
         return _call(name, exp.cast(node.this.copy(), "TEXT"), *([node.expression] if node.expression else []))
     if isinstance(node, exp.Extract):
         return _extracted(node)
+    if isinstance(node, exp.Interval) and node.args.get("unit") is None and isinstance(node.this, exp.Literal):
+        return _interval(node)
     if isinstance(node, exp.Hll):
         return _call("approx_count_distinct", node.this)
     if isinstance(node, exp.ByteLength):
@@ -170,6 +178,22 @@ def _function(node: exp.Expr) -> exp.Expr:
         node.set("match_condition", None)
         node.set("on", exp.and_(node.args["on"], condition) if node.args.get("on") else condition)
     return node
+
+
+_UNITS = ("YEAR", "QUARTER", "MONTH", "WEEK", "DAY", "HOUR", "MINUTE", "SECOND", "MILLISECOND", "MICROSECOND")
+
+
+def _interval(node: exp.Interval) -> exp.Interval:
+    """INTERVAL '1 day, 2 hours', or '3' for seconds. See
+    https://docs.snowflake.com/en/sql-reference/data-types-datetime#interval-constants"""
+    pieces = []
+    for piece in node.this.name.split(","):
+        number, _, unit = piece.strip().partition(" ")
+        unit = (unit.strip().upper() or "SECOND").removesuffix("S")
+        if not re.fullmatch(r"[+-]?\d+", number) or unit not in _UNITS:
+            raise _unsupported(f"INTERVAL '{node.this.name}'")
+        pieces.append(f"{number} {unit}")
+    return exp.Interval(this=exp.Literal.string(" ".join(pieces)))
 
 
 def _replaced_everywhere(node: exp.RegexpReplace) -> exp.Expr:

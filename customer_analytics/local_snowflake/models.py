@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import pyarrow as pa
 import snowflake.connector.errors as sfe
 
-from customer_analytics.local_snowflake.names import IDENTIFIER, NAME, normal, qualified
+from customer_analytics.local_snowflake.names import IDENTIFIER, NAME, check_kept, normal, qualified
 
 if TYPE_CHECKING:
     from customer_analytics.local_snowflake.engine import Connection
@@ -57,7 +57,7 @@ def _match(pattern: str, text: str) -> re.Match[str] | None:
 
 
 def _folder(session: Connection, model: Name, version: str) -> Path:
-    return session.engine.folder.joinpath("models", *model, version)
+    return session.engine.folder.joinpath("models", *(check_kept("model", part) for part in (*model, version)))
 
 
 def _query(session: Connection, sql: str, params: Any) -> list[tuple[Any, ...]]:

@@ -9,6 +9,7 @@ import snowflake.connector.errors as sfe
 
 IDENTIFIER = r'(?:"(?:[^"]|"")+"|[A-Za-z_][\w$]*)'
 NAME = rf"{IDENTIFIER}(?:\.{IDENTIFIER}){{0,2}}"
+LONGEST_BYTES = 200
 STAGE = rf"(?:~|(?:{IDENTIFIER}\.){{0,2}}%?{IDENTIFIER})"
 """A stage's name, the user's own (`~`) or a table's (`%t`)."""
 
@@ -44,9 +45,34 @@ def quoted(*identifiers: str) -> str:
     return ".".join('"' + i.replace('"', '""') + '"' for i in identifiers)
 
 
+def check_kept(kind: str, identifier: str) -> str:
+    """The name of a database, schema, stage or model, which is a file or folder here. Raises ProgrammingError.
+
+    A schema's, stage's or model's may hold blanks and dashes too; fakesnow writes a database's without quotes.
+    """
+    if not identifier:
+        raise sfe.ProgrammingError(
+            msg=f"Cannot find the {kind}. This session does not have a current database and schema. Call 'USE SCHEMA', "
+            "or use a qualified name.",
+            errno=90106,
+            sqlstate="22000",
+        )
+    others = "" if kind == "database" else r" \-"
+    if re.fullmatch(rf"(?:[\w${others}]|[^\x00-\x7f])+", identifier) and len(identifier.encode()) <= LONGEST_BYTES:
+        return identifier
+    allowed = "letters, digits, _ and $" if kind == "database" else "letters, digits, _, $, blanks and dashes"
+    shown = identifier if len(identifier) <= 60 else identifier[:60] + "..."
+    raise sfe.ProgrammingError(
+        msg=f"The local Snowflake keeps a {kind} under its name: {shown!r} must be at most {LONGEST_BYTES} bytes of "
+        f"{allowed}",
+        errno=2,
+        sqlstate="0A000",
+    )
+
+
 def without_comments(sql: str) -> str:
     """The statement without leading comments and trailing semicolons."""
-    return re.sub(r"^\s*(?:--[^\n]*\n\s*|/\*.*?\*/\s*)+", "", sql, flags=re.S).rstrip("; \n\t")
+    return re.sub(r"^\s*(?:--[^\n]*\n\s*|/\*.*?\*/\s*)+", "", sql, flags=re.S).lstrip().rstrip("; \n\t")
 
 
 def bracketed(text: str) -> tuple[str, str]:

@@ -81,6 +81,19 @@ class ObjectTimes:
     def altered(self, name: Name) -> dt.datetime:
         return _moment(self._objects.get(name, {}).get("altered", self._since))
 
+    def say(self, name: Name, comment: str) -> None:
+        """The comment of a database or schema."""
+        with self._lock:
+            entry = self._objects.setdefault(name, {"created": self._since, "altered": self._since})
+            entry["comment"] = comment
+            self._changed = True
+
+    def key(self, name: Name, columns: list[str]) -> None:
+        """The declared primary key of a table."""
+        with self._lock:
+            self._objects.setdefault(name, {"created": self._since, "altered": self._since})["primary"] = columns
+            self._changed = True
+
     def transient(self, name: Name) -> bool:
         return bool(self._objects.get(name, {}).get("transient"))
 

@@ -75,6 +75,7 @@ class Protocol:
                 Route("/monitoring/queries/{query_id}", self.monitor, methods=["GET"]),
                 Route("/telemetry/send", _fine, methods=["POST"]),
                 Route("/files/{path:path}", self.file, methods=["GET", "HEAD"]),
+                Route("/api/{path:path}", _no_rest, methods=["GET", "POST", "PUT", "DELETE"]),
                 Route("/local/status", self.status, methods=["GET"]),
             ],
         )
@@ -315,6 +316,12 @@ class Protocol:
                 "memory_bytes": _resident_bytes(),
             }
         )
+
+
+async def _no_rest(_: Request) -> JSONResponse:
+    """snowflake.core, behind Snowpark's `session.catalog`. Not 404, which it takes for "there is no such object"."""
+    message = "The local Snowflake has no REST API: use SQL (SHOW, INFORMATION_SCHEMA)"
+    return JSONResponse({"code": "000002", "message": message, "error_code": "000002"}, status_code=405)
 
 
 def new_token() -> str:

@@ -10,6 +10,10 @@ from sqlglot import exp
 
 SESSION_MACROS = r"""
 CREATE OR REPLACE TEMP MACRO local_text(v) AS (v ->> '$');
+CREATE OR REPLACE TEMP MACRO local_number_text(v) AS
+    CASE CAST(v AS VARCHAR) WHEN 'true' THEN '1' WHEN 'false' THEN '0' ELSE v ->> '$' END;
+CREATE OR REPLACE TEMP MACRO local_content(v, x, kind) AS CASE WHEN x IS NULL AND v IS NOT NULL AND v <> 'null'
+    THEN error('Failed to cast variant value ' || v || ' to ' || kind) ELSE x END;
 CREATE OR REPLACE TEMP MACRO local_list(a) AS CAST(CAST(a AS JSON) AS JSON[]);
 CREATE OR REPLACE TEMP MACRO local_entries(o) AS map_entries(CAST(CAST(o AS JSON) AS MAP(VARCHAR, JSON)));
 CREATE OR REPLACE TEMP MACRO local_object(e) AS CAST(to_json(map_from_entries(e)) AS JSON);

@@ -5,6 +5,7 @@ Client and server share a file system, so PUT and GET use the connector's LOCAL_
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import re
@@ -17,7 +18,7 @@ import snowflake.connector.errors as sfe
 from fakesnow.transforms import stage as fakesnow_stage
 
 from customer_analytics.local_snowflake import file_formats, models
-from customer_analytics.local_snowflake.names import NAME, STAGE, qualified
+from customer_analytics.local_snowflake.names import NAME, STAGE, check_kept, qualified
 from customer_analytics.local_snowflake.table_definitions import columns
 
 if TYPE_CHECKING:
@@ -48,8 +49,12 @@ def drop(session: Connection, name: tuple[str, str, str]) -> bool:
     query = f"DELETE FROM {_STAGES} WHERE (database_name, schema_name, name) = (?, ?, ?) RETURNING 1"
     found = session.duck.side.execute(query, name).fetchall()
     file_formats.forget_stage(session, name)
-    shutil.rmtree(session.engine.stages_folder.joinpath(*name), ignore_errors=True)
+    shutil.rmtree(_folder(session, name), ignore_errors=True)
     return bool(found)
+
+
+def _folder(session: Connection, name: tuple[str, str, str]) -> Path:
+    return session.engine.stages_folder.joinpath(*(check_kept("stage", part) for part in name))
 
 
 def locate(session: Connection, reference: str) -> tuple[Path, str, str]:
@@ -62,7 +67,7 @@ def locate(session: Connection, reference: str) -> tuple[Path, str, str]:
         )
     if match["model"]:
         folder = models.version_folder(session, qualified(session, match["model"]), match["version"])
-        return folder, (match["model_path"] or "").lstrip("/"), f"versions/{match['version']}/"
+        return folder, _inside((match["model_path"] or "").lstrip("/")), f"versions/{match['version']}/"
     path = (match["path"] or "").lstrip("/")
     if match["name"] == "~":
         return session.engine.stages_folder / "~", _inside(path), ""
@@ -72,14 +77,16 @@ def locate(session: Connection, reference: str) -> tuple[Path, str, str]:
         return table_stage(session, name), _inside(path), ""
     if not exists(session, name):
         raise fakesnow_stage.not_found_error(".".join(name))
-    return session.engine.stages_folder.joinpath(*name), _inside(path), name[2].lower() + "/"
+    return _folder(session, name), _inside(path), name[2].lower() + "/"
 
 
 def remember_format(session: Connection, sql: str) -> None:
-    """The FILE_FORMAT of a CREATE STAGE or ALTER STAGE, before it is run."""
+    """The FILE_FORMAT of a CREATE STAGE or ALTER STAGE, before it is run. Raises for a name that cannot be kept."""
     match = re.match(rf"(?:create|alter)\s+[^'\"]*?\bstage\s+(?:if\s+(?:not\s+)?exists\s+)?({NAME})", sql, re.I)
     if match:
-        file_formats.remember_stage(session, sql, exists(session, qualified(session, match[1])))
+        name = qualified(session, match[1])
+        _folder(session, name)
+        file_formats.remember_stage(session, sql, exists(session, name))
 
 
 def named(session: Connection, reference: str) -> tuple[str, str, str] | None:
@@ -98,7 +105,14 @@ def folder_of(session: Connection, path: Path) -> Path:
 
 def table_stage(session: Connection, table: tuple[str, str, str]) -> Path:
     """The folder of a table's own stage, `@%table`; it goes with the table."""
-    return session.engine.stages_folder.joinpath(*table[:2], f"%{table[2]}")
+    folder = _folder(session, table)
+    return folder.with_name(f"%{folder.name}")
+
+
+def forget_table(session: Connection, table: tuple[str, str, str]) -> None:
+    """Remove the stage of a table that was dropped."""
+    with contextlib.suppress(sfe.ProgrammingError):  # of a name that a stage cannot have
+        shutil.rmtree(table_stage(session, table), ignore_errors=True)
 
 
 def _inside(path: str) -> str:

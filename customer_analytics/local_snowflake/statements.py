@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -17,8 +16,10 @@ from customer_analytics.local_snowflake import (
     copy_into_stage,
     copy_into_table,
     databases,
+    duckdbs_own,
     load_history,
     models,
+    object_options,
     object_times,
     results,
     session_parameters,
@@ -27,7 +28,7 @@ from customer_analytics.local_snowflake import (
     table_definitions,
     translation,
 )
-from customer_analytics.local_snowflake.names import NAME, qualified, quoted, without_comments
+from customer_analytics.local_snowflake.names import NAME, check_kept, qualified, quoted, without_comments
 
 if TYPE_CHECKING:
     from customer_analytics.local_snowflake.engine import Connection
@@ -46,16 +47,11 @@ _WITHOUT_EFFECT = re.compile(
     r"|(create|alter|drop|describe|desc)\s+(or\s+replace\s+)?"
     r"(warehouse|role|user|network|resource\s+monitor|account|artifact\s+repository|tag)\b"
     r"|use\s+(warehouse|role|secondary)\b"
-    r"|alter\s+(account|stage|warehouse|database)\b|alter\s+schema\s+(if\s+exists\s+)?\S+\s+(set|unset)\b"
-    r"|comment\s+(if\s+exists\s+)?on\s+(schema|database|stage|warehouse)\b",
+    r"|alter\s+(account|stage|warehouse|database|schema)\b"
+    r"|comment\s+(if\s+exists\s+)?on\s+warehouse\b",
     re.I,
 )
-_UNSUPPORTED = re.compile(
-    r"create\s+(or\s+replace\s+)?(temp(orary)?\s+)?(secure\s+)?"
-    r"(dynamic|task|stream|pipe|function|aggregate|procedure|alert|service|external|hybrid|iceberg|event)\b"
-    r"|undrop\b|call\b|(create|drop|alter)\s+(or\s+replace\s+)?(share|integration)\b",
-    re.I,
-)
+_UNSUPPORTED = re.compile(r"undrop\b|call\b", re.I)
 _MERGE_COUNTS = (("inserted", "INSERT"), ("updated", "UPDATE"), ("deleted", "DELETE"))
 
 
@@ -65,13 +61,14 @@ def dispatch(session: Connection, cursor: Cursor, sql: str, params: Any) -> dict
     None: not one of them. A dict: the reply's data. A number: the statement's type; its rows are on the cursor.
     """
     text = without_comments(sql)
+    duckdbs_own.check_statement(text)
     if re.match(r"(put|get|list|ls|remove|rm)\s", text, re.I):
         return stages.file_command(session, cursor, text, params)
     if (reply := copy_into_stage.dispatch(session, cursor, text)) is not None:
         return reply
     if (reply := copy_into_table.dispatch(session, cursor, text, params)) is not None:
         return reply
-    for module in (models, table_definitions, session_parameters, session_variables, databases):
+    for module in (models, table_definitions, object_options, session_parameters, session_variables, databases):
         if (reply := module.dispatch(session, cursor, text)) is not None:
             return reply
     if re.match(r"show\b", text, re.I):
@@ -92,7 +89,8 @@ def dispatch(session: Connection, cursor: Cursor, sql: str, params: Any) -> dict
             raise fakesnow_stage.not_found_error(".".join(name))
         return cursor.done(f"{name[2]} successfully dropped.")
     if match := re.match(rf"drop\s+file\s+format\s+(if\s+exists\s+)?({NAME})", text, re.I):
-        return cursor.done()
+        object_options.drop_format(session, match[2], bool(match[1]))
+        return cursor.done(f"{qualified(session, match[2])[2]} successfully dropped.")
     if re.match(r"show\s+roles\b", text, re.I):
         return cursor.answer(["name", "comment", "owner"], [("SYSADMIN", "The only role there is", "SYSADMIN")])
     if _UNSUPPORTED.match(text):
@@ -124,7 +122,7 @@ class Cursor(FakeSnowflakeCursor):
     def execute(self, command: str, params: Any = None, *args: Any, **kwargs: Any) -> Cursor:
         duck, locks = self.session.duck, self.session.engine.locks
         text = without_comments(command)
-        self._shows = text if re.match(r"show\b", text, re.I) else None
+        self._shows = text if re.match(r"show\b|desc(ribe)?\s+(table|view)\b", text, re.I) else None
         # INSERT OVERWRITE becomes several DuckDB statements: one transaction
         together = re.match(r"insert\s+overwrite\b", text, re.I)
         together = together and not duck.in_transaction and self.session._autocommit
@@ -171,6 +169,8 @@ class Cursor(FakeSnowflakeCursor):
             self.session.engine.locks.free(self.session)
         self.row_types = None
         _widen(duck, transformed)
+        if isinstance(transformed, exp.Create) and str(transformed.args.get("kind")).upper() == "SCHEMA":
+            check_kept("schema", transformed.this.db)
         was_there = object_times.schema_is_there(self.session, transformed)
         super()._execute(transformed, params)
         # At once: what follows runs statements of its own on this connection, and its description is then theirs.
@@ -179,7 +179,7 @@ class Cursor(FakeSnowflakeCursor):
             name = (table.catalog or self.session.database or "", table.db or self.session.schema or "", table.name)
             load_history.forget(self.session, name)
             if isinstance(transformed, exp.Drop):
-                shutil.rmtree(stages.table_stage(self.session, name), ignore_errors=True)
+                stages.forget_table(self.session, name)
         if isinstance(transformed, exp.Drop) and str(transformed.args.get("kind")).upper() == "SCHEMA":
             gone = transformed.find(exp.Table)
             if gone is not None:

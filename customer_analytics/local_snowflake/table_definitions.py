@@ -18,7 +18,7 @@ import snowflake.connector.errors as sfe
 from sqlglot import exp
 
 from customer_analytics.local_snowflake import load_history
-from customer_analytics.local_snowflake.names import IDENTIFIER, NAME, normal, qualified, quoted
+from customer_analytics.local_snowflake.names import IDENTIFIER, NAME, normal, parts, qualified, quoted
 
 if TYPE_CHECKING:
     from customer_analytics.local_snowflake.engine import Connection
@@ -44,6 +44,7 @@ _KEY = re.compile(
     r"|drop\s+(?:primary\s+key|unique\b|foreign\s+key|constraint\b))",
     re.I,
 )
+_PRIMARY = re.compile(r"\b(?:add\s.*?primary\s+key\s*\(([^)]*)\)|drop\s+primary\s+key)", re.I | re.S)
 _DROPPED = re.compile(
     rf"alter\s+table\s+({NAME})\s+drop\s+(?:column\s+)?(?!constraint\b|primary\b|unique\b|foreign\b)(if\s+exists\s+)?"
     rf"({IDENTIFIER}(?:\s*,\s*{IDENTIFIER})+)\s*$",
@@ -94,10 +95,14 @@ def dispatch(session: Connection, cursor: Cursor, sql: str) -> int | None:
         _swap(session, qualified(session, match[1]), qualified(session, match[2]))
         return cursor.done()
     if (match := _COMMENT_ON.match(sql)) and not match[1]:
-        _relation(session, qualified(session, match[2]))
+        if not relation(session, name := qualified(session, match[2])):
+            raise _missing(name)
         return None
     if match := _KEY.match(sql):
-        columns(session, qualified(session, match[1]))
+        table = qualified(session, match[1])
+        columns(session, table)
+        if primary := _PRIMARY.search(sql):
+            session.engine.times.key(table, parts(primary[1].replace(",", ".")) if primary[1] else [])
         return cursor.done()
     if match := _TRUNCATED.match(sql):
         if exists(session, name := qualified(session, match[1])):
@@ -125,12 +130,18 @@ def dispatch(session: Connection, cursor: Cursor, sql: str) -> int | None:
     return None
 
 
-def _relation(session: Connection, name: Name) -> None:
-    """Raises ProgrammingError 2003 when there is no such table or view."""
+def relation(session: Connection, name: Name) -> bool:
+    """Whether there is such a table or view."""
     query = "SELECT 1 FROM duckdb_columns() WHERE (database_name, schema_name, table_name) = (?, ?, ?) LIMIT 1"
-    if session.duck.con.execute(query, list(_where(session, name))).fetchall():
-        return
-    raise _missing(name)
+    return session.duck.con.execute(query, list(_where(session, name))).fetchall() != []
+
+
+def comment_relation(session: Connection, name: Name, text: str) -> None:
+    """The comment of a table or view, where fakesnow keeps it."""
+    side = session.duck.side
+    place = "(ext_table_catalog, ext_table_schema, ext_table_name) = (?, ?, ?)"
+    side.execute(f"DELETE FROM {_COMMENTS} WHERE {place}", list(name))
+    side.execute(f"INSERT INTO {_COMMENTS} VALUES (?, ?, ?, ?)", [*name, text])
 
 
 def _missing(name: Name) -> sfe.ProgrammingError:
@@ -165,20 +176,22 @@ def unenforced_keys(tree: exp.Expr) -> None:
     """Keys in CREATE TABLE are only declared; a primary key's columns are NOT NULL."""
     if not (isinstance(tree, exp.Create) and isinstance(tree.this, exp.Schema)):
         return
-    needed: set[str] = set()
+    key: list[exp.Expr] = []
     for item in list(tree.this.expressions):
         if isinstance(item, exp.ColumnDef):
             for constraint in list(item.args.get("constraints") or []):
                 kind = constraint.args.get("kind")
                 if isinstance(kind, exp.PrimaryKeyColumnConstraint):
-                    needed.add(item.name.upper())
+                    key.append(item.this)
                 keys = exp.PrimaryKeyColumnConstraint | exp.UniqueColumnConstraint | exp.Reference
                 if isinstance(kind, keys) or (isinstance(kind, exp.Expr) and kind.find(exp.Reference)):
                     constraint.pop()
         elif isinstance(item, exp.PrimaryKey | exp.UniqueColumnConstraint | exp.ForeignKey | exp.Constraint):
-            if key := item if isinstance(item, exp.PrimaryKey) else item.find(exp.PrimaryKey):
-                needed |= {part.name.upper() for part in key.expressions}
+            if declared := item if isinstance(item, exp.PrimaryKey) else item.find(exp.PrimaryKey):
+                key += [part.find(exp.Identifier) or part for part in declared.expressions]
             item.pop()
+    tree.args["primary_key"] = [part.name if part.args.get("quoted") else part.name.upper() for part in key]
+    needed = {part.name.upper() for part in key}
     for item in tree.this.expressions:
         if (
             isinstance(item, exp.ColumnDef)
@@ -284,7 +297,7 @@ def _copied(session: Connection, cursor: Cursor, match: re.Match[str]) -> int:
             session.duck.execute(f"INSERT INTO {quoted(*place)} SELECT * FROM {quoted(*origin)}")
     _keep_lengths(session, target, definition)
     load_history.forget(session, target)
-    session.engine.times.made(target)
+    session.engine.times.made(target, primary_key=session.engine.times.primary_key(source))
     return cursor.done(f"Table {target[2]} successfully created.")
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from customer_analytics.local_snowflake import model_methods, models, staged_files, stages
-from customer_analytics.local_snowflake.names import IDENTIFIER, NAME, qualified
+from customer_analytics.local_snowflake.names import IDENTIFIER, NAME, qualified, quoted
 
 if TYPE_CHECKING:
     from customer_analytics.local_snowflake.engine import Connection
@@ -62,7 +62,7 @@ def rewrite(session: Connection, sql: str, params: Any) -> tuple[str, Any]:
     sql, params = staged_files.rewrite(session, sql, params)
     sql = re.sub(r"\bscoped\s+temp(orary)?\b", "TEMPORARY", sql, flags=re.I)
     if "@" in sql:
-        sql = _QUOTED_STAGE.sub(lambda m: "@" + ".".join(qualified(session, m[1])) + m[2], sql)
+        sql = _QUOTED_STAGE.sub(lambda m: "@" + quoted(*qualified(session, m[1])) + m[2], sql)
         sql = _DIRECTORY.sub(lambda m: session.register(_directory(session, m[1])), sql)
         sql = _links(session, sql)
     if "!" in sql:

@@ -15,6 +15,7 @@ from sqlglot import exp
 
 from customer_analytics.local_snowflake import (
     catalogue_answers,
+    duckdbs_own,
     functions,
     pivots,
     semi_structured,
@@ -46,6 +47,7 @@ def translate(session: Connection, tree: exp.Expr, params: Any) -> exp.Expr:
     resolve_names(session, tree)
     tree = _result_scans(session, tree)
     tree = tree.transform(lambda node: fs.identifier(node, params), copy=False)
+    duckdbs_own.check_names(session, tree)
     functions.columns_by_position(tree)
     _declared_types(tree)
     values.name_projections(tree)
@@ -105,6 +107,12 @@ def prepare_merge(merge: exp.Merge) -> set[str]:
     """Snowflake's MERGE as DuckDB's, returning each row's action; the actions that can happen."""
     actions = set()
     for when in merge.args["whens"].expressions:
+        if when.args.get("source"):
+            raise sfe.ProgrammingError(
+                msg="SQL compilation error:\nsyntax error: MERGE has no WHEN NOT MATCHED BY SOURCE",
+                errno=1003,
+                sqlstate="42000",
+            )
         then = when.args["then"]
         kind = {exp.Var: "DELETE", exp.Update: "UPDATE"}.get(type(then), "INSERT")
         actions.add(kind)
@@ -170,8 +178,10 @@ def _result_scans(session: Connection, tree: exp.Expr) -> exp.Expr:
 def _declared_types(tree: exp.Expr) -> None:
     """CHAR alone is one character; DuckDB's BLOB has no length."""
     for kind in tree.find_all(exp.DataType):
-        if kind.this in (exp.DType.CHAR, exp.DType.NCHAR) and not kind.expressions:
-            kind.set("expressions", [exp.DataTypeParam(this=exp.Literal.number(1))])
+        if kind.this in (exp.DType.CHAR, exp.DType.NCHAR):
+            kind.set("this", exp.DType.VARCHAR)
+            if not kind.expressions:
+                kind.set("expressions", [exp.DataTypeParam(this=exp.Literal.number(1))])
         if kind.this in (exp.DType.BINARY, exp.DType.VARBINARY):
             kind.set("expressions", None)
 

@@ -139,6 +139,46 @@ SCENARIOS: dict[str, list[tuple[str, Any]]] = {
         ("SELECT 'x'::TIMESTAMP_NTZ", Error(100035)),
         ("SELECT 100::NUMBER(2,0)", Error(100039)),
         ("SELECT PARSE_JSON('{')", Error(100069)),
+        ("SELECT PARSE_JSON('{\"x\": \"abc\"}'):x::INT", Error(100071)),
+        ("SELECT PARSE_JSON('{\"x\": \"abc\"}'):x::DATE", Error(100071)),
+        ("SELECT PARSE_JSON('[1]')::FLOAT", Error(100071)),
+        ("SELECT TRY_CAST(PARSE_JSON('\"a\"') AS INT)", [(None,)]),
+        ("SHOW COLUMNS IN TABLE nope", Error(2003)),
+        ("ALTER TABLE nope SET COMMENT = 'x'", Error(2003)),
+        ("ALTER SCHEMA nope SET COMMENT = 'x'", Error(2003)),
+        ("ALTER DATABASE nope SET COMMENT = 'x'", Error(2003)),
+        ("ALTER STAGE nope SET COMMENT = 'x'", Error(2003)),
+        ("COMMENT ON SCHEMA nope IS 'x'", Error(2003)),
+        ("DESCRIBE SCHEMA nope", Error(2003)),
+        ("DROP FILE FORMAT nope", Error(2003)),
+    ],
+    "options": [
+        ("CREATE TABLE t (a INT)", None),
+        ("ALTER TABLE t SET COMMENT = 'it''s'", None),
+        ("SELECT comment FROM information_schema.tables WHERE table_name = 'T' AND table_schema = CURRENT_SCHEMA()", "it's"),
+        ("ALTER TABLE t UNSET COMMENT", None),
+        ("SELECT COALESCE(comment, '') FROM information_schema.tables WHERE table_name = 'T' AND table_schema = CURRENT_SCHEMA()", ""),
+        ("ALTER TABLE t SET DATA_RETENTION_TIME_IN_DAYS = 1 CHANGE_TRACKING = TRUE", None),
+        ("ALTER TABLE t UNSET DATA_RETENTION_TIME_IN_DAYS", None),
+        ("ALTER TABLE IF EXISTS nope SET COMMENT = 'x'", None),
+        ("CREATE FILE FORMAT f TYPE = CSV", None),
+        ("DROP FILE FORMAT f", None),
+        ("CREATE FILE FORMAT f TYPE = JSON", None),
+    ],
+    "values": [
+        ("SELECT x.column1 FROM VALUES (1), (2) AS x ORDER BY 1", [(1,), (2,)]),
+        ("SELECT AVG(x.column1) FROM VALUES (1), (2) x", D("1.500000")),
+        ("CREATE TABLE t (k INT, at TIMESTAMP_TZ)", None),
+        ("INSERT INTO t (k) VALUES (1)", 1),
+        ("UPDATE t SET k = x.column1 FROM VALUES (7) x WHERE t.k = 1", (1, 0)),
+        ("SELECT k FROM t", 7),
+        ("SELECT '2024-01-31'::TIMESTAMP_NTZ - INTERVAL '1 day, 2 hours'", dt.datetime(2024, 1, 29, 22)),
+        ("SELECT '2024-01-31'::DATE + INTERVAL '1 year, 1 month'", dt.date(2025, 2, 28)),
+        ("SELECT PARSE_JSON('{\"a\": true}'):a::INT", 1),
+        ("SELECT PARSE_JSON('{\"a\": \"2.5\"}'):a::INT", 3),
+        ("SELECT PARSE_JSON('{\"a\": null}'):a::INT", [(None,)]),
+        ("SELECT PARSE_JSON('{\"a\": 1.256}'):a::NUMBER(10,2)", D("1.26")),
+        ("MERGE INTO t USING (SELECT 9 AS k) AS s ON t.k = s.k WHEN NOT MATCHED BY SOURCE THEN DELETE", Error(1003)),
     ],
 }
 # fmt: on
@@ -153,6 +193,33 @@ def test_scenario(session: Session, name: str) -> None:
         elif text := difference(session, statement, expected):
             wrong.append(text)
     assert wrong == []
+
+
+def test_describe_names_types_and_keys_as_snowflake_does(session: Session) -> None:
+    columns = 'a CHAR(3), b CHAR, c VECTOR(FLOAT, 2), k INT, "K 2" INT, PRIMARY KEY ("K 2", k)'
+    session.sql(f"CREATE TABLE t ({columns})").collect()
+    session.sql("CREATE TABLE copied CLONE t").collect()
+    for table in ("t", "copied"):
+        described = session.sql(f"DESCRIBE TABLE {table}").collect()
+        assert [r["type"] for r in described[:3]] == ["VARCHAR(3)", "VARCHAR(1)", "VECTOR(FLOAT, 2)"]
+        assert [r["name"] for r in described if r["primary key"] == "Y"] == ["k".upper(), "K 2"]
+    shown = session.sql("SHOW PRIMARY KEYS IN TABLE t").collect()
+    assert [(r["column_name"], r["key_sequence"]) for r in shown] == [("K 2", 1), ("K", 2)]
+    session.sql("ALTER TABLE t DROP PRIMARY KEY").collect()
+    assert session.sql("SHOW PRIMARY KEYS IN TABLE t").collect() == []
+    assert [r["column_name"] for r in session.sql("SHOW COLUMNS LIKE 'k%' IN TABLE t").collect()] == ["K", "K 2"]
+
+
+def test_comments_of_schemas_and_stages(session: Session) -> None:
+    schema = (session.get_current_schema() or "").strip('"')
+    session.sql("CREATE STAGE s").collect()
+    for comment, statement in (("one", "COMMENT ON {} IS 'one'"), ("it's", "ALTER {} SET COMMENT = 'it''s'")):
+        for kind, name in (("SCHEMA", schema), ("STAGE", "s")):
+            session.sql(statement.format(f"{kind} {name}")).collect()
+            shown = session.sql(f"SHOW {kind}S LIKE '{name}'").collect()
+            assert [row["comment"] for row in shown] == [comment]
+    session.sql("CREATE VIEW v AS SELECT 1 AS a").collect()
+    assert [(r["name"], r["kind"]) for r in session.sql(f"DESCRIBE SCHEMA {schema}").collect()] == [("V", "VIEW")]
 
 
 def test_show_and_information_schema_say_what_there_is(session: Session) -> None:

@@ -197,3 +197,16 @@ def test_odd_names_and_metadata(session: Session) -> None:
         f"SELECT column_name FROM information_schema.columns WHERE table_schema = '{schema}' ORDER BY ordinal_position"
     ).collect()
     assert [r[0] for r in columns] == ["a b", "ü"]
+
+
+def test_rows_bound_with_a_null_among_them_keep_their_times(session: Session) -> None:
+    session.sql("CREATE TABLE bound (at TIMESTAMP_TZ, ntz TIMESTAMP_NTZ, d DATE, t TIME, b BINARY)").collect()
+    at = dt.datetime(2024, 1, 1, 10, tzinfo=dt.timezone(dt.timedelta(hours=2)))
+    row = (at, dt.datetime(2024, 1, 1, 1, 2, 3, 4), dt.date(2024, 1, 2), dt.time(1, 2, 3), b"\x01")
+    cursor = session.connection.cursor()
+    cursor._connection._paramstyle, before = "qmark", cursor._connection._paramstyle
+    try:
+        cursor.executemany("INSERT INTO bound VALUES (?, ?, ?, ?, ?)", [row, (None,) * 5])
+    finally:
+        cursor._connection._paramstyle = before
+    assert cursor.execute("SELECT * FROM bound ORDER BY 1").fetchall() == [row, (None,) * 5]
