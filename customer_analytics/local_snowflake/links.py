@@ -46,7 +46,7 @@ class Links:
                 # A function belongs to the whole database, but dies with the connection that made it, and
                 # whoever calls it then takes the process down: so one connection of its own keeps them all.
                 if self._keeper is None:
-                    self._keeper = session.duck.con.cursor()
+                    self._keeper = session.engine.duck_conn.cursor()  # a session that closes closes its cursors
 
                 def link(path: str, seconds: int) -> str:
                     return self.signed(f"{below}/{path.lstrip('/')}", seconds)

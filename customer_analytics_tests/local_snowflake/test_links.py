@@ -12,6 +12,7 @@ import pytest
 from snowflake.snowpark import Session
 
 from customer_analytics.local_snowflake.links import Links
+from customer_analytics.resources.warehouse.local import LocalWarehouse
 
 
 @pytest.fixture
@@ -61,3 +62,12 @@ def test_the_server_answers_ranges_and_refuses_what_is_not_signed(module_session
         assert answer.read() == bytes(range(100))
     with pytest.raises(urllib.error.HTTPError, match="403"):
         urllib.request.urlopen(link.split("?")[0])
+
+
+def test_links_are_made_after_the_session_that_made_the_first_is_closed(own_warehouse: LocalWarehouse) -> None:
+    for stage in ("one", "two", "one"):
+        with own_warehouse.connect() as connection:
+            connection.cursor().execute(f"CREATE STAGE IF NOT EXISTS {stage}")
+            row = connection.cursor().execute(f"SELECT GET_PRESIGNED_URL(@{stage}, 'x')").fetchone()
+            assert isinstance(row, tuple)
+            assert f"/{stage.upper()}/x?" in row[0]
