@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import resource
 import struct
 import sys
 from pathlib import Path
@@ -12,6 +14,7 @@ from typing import Any, BinaryIO
 
 def main() -> None:
     """Answer requests on standard input until it closes."""
+    _limit_memory()
     # The model's own prints must not get between the answers
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
@@ -27,6 +30,15 @@ def main() -> None:
             kind, answer = b"E", f"{type(error).__name__}: {error}".encode()
         answers.write(kind + struct.pack(">Q", len(answer)) + answer)
         answers.flush()
+
+
+def _limit_memory() -> None:
+    """A model that eats memory gets a MemoryError, or is what the kernel ends first: not the server."""
+    half = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
+    if sys.platform == "linux":
+        resource.setrlimit(resource.RLIMIT_DATA, (half, half))
+        with contextlib.suppress(OSError):
+            Path("/proc/self/oom_score_adj").write_text("1000")
 
 
 def _read(file: BinaryIO) -> bytes | None:

@@ -81,6 +81,7 @@ def serve(folder: Path, idle_seconds: float, statement_log: Path | None = None) 
         server.run(sockets=[listener])
     finally:
         (folder / "server.json").unlink(missing_ok=True)
+        engine.model_runners.close()  # what waits for a model ends
         sessions.close_all()
         engine.checkpoint()
         engine.close()

@@ -67,6 +67,8 @@ class Sessions:
             connection.shutdown()
 
     def close_all(self) -> None:
+        for connection in list(self._sessions.values()):
+            connection.duck.con.interrupt()  # a statement that runs long
         for token in list(self._sessions):
             self.close(token)
 
