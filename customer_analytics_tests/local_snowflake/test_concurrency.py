@@ -128,8 +128,9 @@ def test_every_acknowledged_commit_survives_kill_9_and_nothing_else_does(
         time.sleep(0.5 + 0.1 * (attempt % 7))
         os.kill(own_warehouse.incarnation().pid, signal.SIGKILL)
         stop.set()
-        writer.join()
         assert lifecycle._wait(lambda: not lifecycle.is_served(own_warehouse.folder), 10)
+        own_warehouse.wake()  # while the writer still finds out
+        writer.join()
         with own_warehouse.connect() as connection:
             found = dict(
                 connection.cursor().execute("SELECT batch, COUNT(*) FROM durable GROUP BY batch").fetchall()  # type: ignore[arg-type]

@@ -41,8 +41,9 @@ def kill_while(warehouse: LocalWarehouse, work: Callable[[SnowflakeConnection, i
         time.sleep(0.01)
     time.sleep(after)
     os.kill(warehouse.incarnation().pid, signal.SIGKILL)
-    worker.join()
     assert lifecycle._wait(lambda: not lifecycle.is_served(warehouse.folder), 10)
+    warehouse.wake()  # while the worker still finds out
+    worker.join()
     assert done
     return done
 

@@ -18,9 +18,10 @@ STATEMENT_TIMEOUT_SECONDS = 3600
 def give_up_soon() -> Iterator[int]:
     """Seconds between the connector's attempts to reach a server that is on this machine, or gone.
 
-    By itself the connector goes on until `network_timeout`, which limits long statements too.
+    By itself the connector goes on until `network_timeout`, which limits long statements too. A server that is
+    gone has taken the session with it, so that waiting for the next one is of no use.
     """
-    yield from (1, 1, 1, 1, 2, 2)
+    yield from (1, 1)
     import snowflake.connector.errors as sfe
 
     raise sfe.OperationalError(
