@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import duckdb
 import snowflake.connector.errors as sfe
 from sqlglot import exp
+from sqlglot.dialects.snowflake import Snowflake
 
 from customer_analytics.local_snowflake.names import qualified
 
@@ -54,7 +55,8 @@ _SUSPICIOUS = re.compile(r"(?:duckdb|sqlite|pragma|pg)_|_fs_|.*[./\\*?\[:]", re.
 def functions(con: duckdb.DuckDBPyConnection) -> frozenset[str]:
     """The names of DuckDB's functions that Snowflake has not; `con` has no macros of ours yet."""
     found = con.execute("SELECT DISTINCT upper(function_name) FROM duckdb_functions()").fetchall()
-    return frozenset(name for (name,) in found) - _BOTH_HAVE
+    # What sqlglot knows it writes in DuckDB's way, or leaves to us: TO_TIMESTAMP
+    return frozenset(name for (name,) in found) - _BOTH_HAVE - set(Snowflake.Parser.FUNCTIONS)
 
 
 def check_statement(text: str) -> None:
