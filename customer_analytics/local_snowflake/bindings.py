@@ -19,8 +19,14 @@ if TYPE_CHECKING:
 
 _BATCH = "LOCAL_BATCH"
 _EPOCH = dt.datetime(1970, 1, 1)
-_UNTYPED = {"DATE": "DATE", "TIMESTAMP": "TIMESTAMP_NTZ", "TIME": "TIME", "TIMESTAMP WITH TIME ZONE": "TIMESTAMP_TZ"}
-"""What a number in a text means for a column of this DuckDB type."""
+_UNTYPED = {
+    "DATE": "DATE",
+    "TIMESTAMP": "TIMESTAMP_NTZ",
+    "TIME": "TIME",
+    "TIMESTAMP WITH TIME ZONE": "TIMESTAMP_TZ",
+    "BLOB": "BINARY",
+}
+"""What a number, or the hexadecimal digits of bytes, in a text means for a column of this DuckDB type."""
 
 
 def value(binding: dict[str, Any]) -> Any:
@@ -57,7 +63,7 @@ def batch(bindings: list[dict[str, Any]]) -> list[tuple[Any, ...]]:
 def for_columns(
     session: Connection, tree: exp.Expr, bindings: list[dict[str, Any]], rows: list[tuple[Any, ...]]
 ) -> list[tuple[Any, ...]]:
-    """Rows whose dates and times were sent as numbers in texts, as the connector does when a column has a NULL."""
+    """Rows whose dates, times and bytes were sent as texts, as the connector does when a column has a NULL."""
     texts = [i for i, b in enumerate(bindings) if b["type"] not in (*_UNTYPED.values(), "FIXED", "REAL", "BOOLEAN")]
     target = tree.this if isinstance(tree, exp.Insert) else None
     values = tree.args.get("expression")
@@ -76,7 +82,8 @@ def for_columns(
     for i in texts:
         kind = _UNTYPED.get(types[i]) if i < len(types) else None
         for row in found if kind else ():
-            if isinstance(row[i], str) and re.fullmatch(r"-?\d+", row[i]):
+            digits = r"(?:[0-9A-Fa-f]{2})*" if kind == "BINARY" else r"-?\d+"
+            if isinstance(row[i], str) and re.fullmatch(digits, row[i]):
                 row[i] = value({"type": kind, "value": row[i]})
     return [tuple(row) for row in found]
 

@@ -10,8 +10,10 @@ import re
 from typing import TYPE_CHECKING
 
 import snowflake.connector.errors as sfe
+from fakesnow.dialect import parse_one
+from sqlglot import exp
 
-from customer_analytics.local_snowflake import stages
+from customer_analytics.local_snowflake import stages, translation
 from customer_analytics.local_snowflake.names import NAME, parts, qualified
 from customer_analytics.local_snowflake.table_definitions import comment_relation, relation
 
@@ -138,13 +140,11 @@ def _describe(session: Connection, cursor: Cursor, kind: str, name: str) -> int:
 
 def _explain(session: Connection, cursor: Cursor, form: str, query: str) -> int:
     """EXPLAIN USING TEXT: DuckDB's plan, whose operators are not Snowflake's."""
-    if form != "TEXT":
-        raise _unsupported(f"EXPLAIN USING {form}; USING TEXT gives DuckDB's plan")
-    inner = session.cursor()
-    inner.query_id = cursor.query_id
-    inner.execute(f"EXPLAIN {query}")
-    assert inner._arrow_table is not None
-    return cursor.answer(["content"], [(str(text),) for text in inner._arrow_table.column(1).to_pylist()])
+    tree = parse_one(query) if form == "TEXT" else None
+    if not isinstance(tree, exp.Query):
+        raise _unsupported("EXPLAIN of what is no query, or USING other than TEXT, which gives DuckDB's plan")
+    sql = translation.translate(session, tree, None).sql(dialect="duckdb")
+    return cursor.answer(["content"], [row[1:2] for row in session.duck.con.execute(f"EXPLAIN {sql}").fetchall()])
 
 
 def _plain(text: str) -> str:

@@ -189,7 +189,7 @@ DEVIATIONS: dict[int, Callable[[Session], bool]] = {
         and refused(s, f'CREATE STAGE "{"x" * 201}"')
     ),
     27: lambda s: (
-        "Scan" in str(one(s, "EXPLAIN USING TEXT SELECT 1"))
+        "Scan" in str(one(s, "EXPLAIN USING TEXT SELECT IFF(TRUE, 1, 2)"))
         and all(refused(s, f"EXPLAIN {how} SELECT 1") for how in ("", "USING TABULAR", "USING JSON"))
     ),
     28: lambda s: set_without_effect(s),
