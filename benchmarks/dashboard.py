@@ -6,8 +6,8 @@
 `--customers` makes a business of that size in a temporary home first (minutes); it has no vectors, so no search.
 Each page is run as Streamlit runs it (AppTest: the script until it is finished, without the browser):
 cold with empty caches in a running process, warm right after. First start: a fresh process, imports,
-connection and the server's start included, until the first page is finished (median of three); beside it, what an app of one
-line takes, which is Streamlit's own part.
+connection and the server's start included, until the first page is finished (median of three); beside it,
+what an app of one line takes, which is Streamlit's own part.
 `--browser` also selects churned customers in a real Chromium: from the click until their profile can be seen.
 """
 
