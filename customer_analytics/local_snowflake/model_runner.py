@@ -8,6 +8,8 @@ import os
 import resource
 import struct
 import sys
+import threading
+import time
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -15,6 +17,7 @@ from typing import Any, BinaryIO
 def main() -> None:
     """Answer requests on standard input until it closes."""
     _limit_memory()
+    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
     # The model's own prints must not get between the answers
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
@@ -30,6 +33,13 @@ def main() -> None:
             kind, answer = b"E", f"{type(error).__name__}: {error}".encode()
         answers.write(kind + struct.pack(">Q", len(answer)) + answer)
         answers.flush()
+
+
+def _end_with(server: int) -> None:
+    """A model that never ends must not outlive a server that was killed."""
+    while os.getppid() == server:
+        time.sleep(1)
+    os._exit(1)
 
 
 def _limit_memory() -> None:
