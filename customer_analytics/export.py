@@ -85,18 +85,20 @@ def export_tables(
 
 def _selected(table: Table, pseudonymise: bool) -> str:
     """The columns to read, in SQL."""
-    hidden = {}
+    # Dollars become doubles in the warehouse: Arrow's own cast makes 15.000000000000002 of 15.
+    computed = {
+        c.name: f'"{c.name.upper()}"::FLOAT' for c in table.columns if c.type.startswith("NUMBER") and c.type != INTEGER
+    }
     if pseudonymise and {"customer_id", "first_name", "last_name"} <= set(table.column_names):
-        hidden = {"first_name": "'Customer'", "last_name": 'TO_VARCHAR("CUSTOMER_ID")'}
+        computed |= {"first_name": "'Customer'", "last_name": 'TO_VARCHAR("CUSTOMER_ID")'}
     elif pseudonymise and table is STG_REJECTED:
         of_customers = f"TABLE_NAME = '{STG_CUSTOMERS.name}'"
-        hidden = {
+        computed |= {
             "reason": f"IFF({of_customers}, REGEXP_REPLACE(REASON, '''.*''', '''...'''), REASON)",
             "row_text": f"IFF({of_customers}, NULL, ROW_TEXT)",
         }
-    return ", ".join(
-        f'{hidden[c.name]} AS "{c.name.upper()}"' if c.name in hidden else f'"{c.name.upper()}"' for c in table.columns
-    )
+    stored = {c.name: f'"{c.name.upper()}"' for c in table.columns}
+    return ", ".join(f"{computed.get(name, column)} AS {column}" for name, column in stored.items())
 
 
 def _export(warehouse: Warehouse, table: Table, target: Path, file_format: str, pseudonymise: bool) -> int:

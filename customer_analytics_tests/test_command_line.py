@@ -14,7 +14,7 @@ from customer_analytics import doctor, export, serving, sql_command
 from customer_analytics.cli import app
 from customer_analytics.doctor import setting_lines
 from customer_analytics.settings import Settings
-from customer_analytics.tables import STG_CUSTOMERS
+from customer_analytics.tables import STG_CUSTOMERS, STG_SUBSCRIPTION_PERIODS
 
 NASTY = ["=1+1", "<b>bold</b>", "'); DROP TABLE X; --", "ß🎈\u202e", "two\nlines", 'say "hi", twice', ""]
 
@@ -53,6 +53,22 @@ def test_export_writes_every_built_table_with_its_values(customers, tmp_path):
     assert table.schema.equals(export.arrow_schema(STG_CUSTOMERS))
     rows = sorted(zip(*(column.to_pylist() for column in table.columns), strict=True))
     assert rows == [(i, name, None) for i, name in enumerate(NASTY)]
+
+
+def test_export_writes_dollars_as_the_numbers_they_are(customers, tmp_path):
+    """Arrow's own cast of a decimal to a double makes 15.000000000000002 of 15."""
+    import pyarrow.parquet as pq
+
+    name, amounts = STG_SUBSCRIPTION_PERIODS.name, [n / 100 for n in range(1, 2000)]
+    columns = ", ".join(f"{c.name} {c.type}" for c in STG_SUBSCRIPTION_PERIODS.columns)
+    customers.session().sql(f"CREATE TABLE {name} ({columns})").collect()
+    rows = ", ".join(f"({i}, 1, '2020-01-01', NULL, {amount})" for i, amount in enumerate(amounts))
+    customers.session().sql(f"INSERT INTO {name} VALUES {rows}").collect()
+    export.export_tables(customers, tmp_path, names=[name])
+    read = pq.read_table(tmp_path / f"{name}.parquet", columns=["SUBSCRIPTION_ID", "MONTHLY_AMOUNT"]).sort_by(
+        "SUBSCRIPTION_ID"
+    )
+    assert read.column("MONTHLY_AMOUNT").to_pylist() == amounts
 
 
 def test_export_as_csv_keeps_texts_literally_and_tells_null_from_empty(customers, tmp_path):
