@@ -16,6 +16,8 @@ _COMMON = """\
 # Written by customer-analytics at every start: change settings, not this file.
 telemetry:
   enabled: false
+nux: # Dagster's question for a newcomer's e-mail address
+  enabled: false
 run_coordinator:
   module: dagster.core.run_coordinator
   class: QueuedRunCoordinator
