@@ -10,6 +10,7 @@ import hashlib
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,8 +23,8 @@ if TYPE_CHECKING:
 
 MAX_BYTES = 4 * 2**30
 """The file grows to this at most (about 2.4 million vectors of 384), then the longest unused go."""
-BATCH_TEXTS = 256
-"""Texts embedded between two commits: what a crash can lose."""
+BATCH_TEXTS = 1024
+"""Texts embedded between two commits: what a crash can lose. Cores wait for each other at the end of each."""
 UNIT_LENGTH_TOLERANCE = 1e-3
 _DAY = 86_400
 _SCHEMA = (
@@ -126,14 +127,13 @@ class CachedEmbedder:
         # Longest first, so that a batch holds texts of similar length and padding is small.
         missing = sorted((t for t in distinct if t not in known), key=len, reverse=True)
         for some in _chunks(missing, BATCH_TEXTS):
-            if progress:
-                progress(len(known))
+            before = len(known)
             # Another process may be embedding the same texts: what it has done meanwhile is taken.
             known |= self._known(some)
             left = [t for t in some if t not in known]
             if not left:
                 continue
-            vectors = self.inner.embed(left)
+            vectors = self.inner.embed(left, partial(_after, progress, before) if progress else None)
             self.cache.put(self.model, left, vectors)
             self.computed += len(left)
             known |= dict(zip(left, vectors, strict=True))
@@ -186,6 +186,10 @@ class CachedEmbedder:
             for text, vector in found
             if vector.shape == (self.dimension,) and abs(float(vector @ vector) - 1) <= 2 * UNIT_LENGTH_TOLERANCE
         }
+
+
+def _after(progress: Callable[[int], None], before: int, done: int) -> None:
+    progress(before + done)
 
 
 def _hash(text: str) -> bytes:

@@ -6,13 +6,13 @@ import os
 import signal
 import sqlite3
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from customer_analytics.resources.embedder.cache import CachedEmbedder, EmbeddingCache
+from customer_analytics.resources.embedder.cache import BATCH_TEXTS, CachedEmbedder, EmbeddingCache
 
 
 class Counting:
@@ -24,8 +24,10 @@ class Counting:
     def __init__(self) -> None:
         self.asked: list[str] = []
 
-    def embed(self, texts: Sequence[str], progress: object = None) -> np.ndarray:
+    def embed(self, texts: Sequence[str], progress: Callable[[int], None] | None = None) -> np.ndarray:
         self.asked += texts
+        if progress:
+            progress(len(texts))
         vectors = np.array([[len(t), hash(t) % 97 + 1, 1] for t in texts], np.float32).reshape(-1, 3)
         return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
 
@@ -68,10 +70,10 @@ def test_a_vector_that_no_model_makes_is_computed_anew_and_replaced(cache: Embed
 
 
 def test_what_another_process_embedded_meanwhile_is_taken(cache: EmbeddingCache) -> None:
-    texts = [f"text {i:04}" for i in range(600)]
+    texts = [f"text {i:04}" for i in range(2 * BATCH_TEXTS)]
 
     class Beside(Counting):
-        def embed(self, some: Sequence[str], progress: object = None) -> np.ndarray:
+        def embed(self, some: Sequence[str], progress: Callable[[int], None] | None = None) -> np.ndarray:
             if not self.asked:  # the other one does the rest while this one is at its first batch
                 rest = [t for t in texts if t not in some]
                 cache.put("counting", rest, Counting().embed(rest))
@@ -79,7 +81,7 @@ def test_what_another_process_embedded_meanwhile_is_taken(cache: EmbeddingCache)
 
     embedder = CachedEmbedder(Beside(), cache)
     np.testing.assert_array_equal(embedder.embed(texts), Counting().embed(texts))
-    assert embedder.computed == 256
+    assert embedder.computed == BATCH_TEXTS
 
 
 def test_blank_is_refused_before_anything_is_embedded(cache: EmbeddingCache) -> None:
@@ -91,8 +93,8 @@ def test_blank_is_refused_before_anything_is_embedded(cache: EmbeddingCache) -> 
 
 def test_progress_counts_distinct_texts(cache: EmbeddingCache) -> None:
     seen: list[int] = []
-    CachedEmbedder(Counting(), cache).embed([f"text {i % 600}" for i in range(900)], seen.append)
-    assert seen == [0, 256, 512, 600]
+    CachedEmbedder(Counting(), cache).embed([f"text {i % 2600}" for i in range(4000)], seen.append)
+    assert seen == [BATCH_TEXTS, 2 * BATCH_TEXTS, 2600, 2600]
 
 
 def test_many_texts_come_back_in_order(cache: EmbeddingCache) -> None:
