@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 UV_VERSION := 0.13.9
+# Modules are compiled at set-up, as pip does: where Python may not write bytecode, each start would take 4 s more.
 # Named, because uv would else install into an environment that happens to be active.
 INSTALL = $(BIN)/uv pip install --quiet --no-deps --python $(BIN)/python
 COMPILE := --override overrides.txt --no-emit-index-url --no-annotate --no-header --python-version 3.11 --universal --quiet
@@ -18,12 +19,13 @@ setup: $(VENV)/.setup ## Virtual environment with the pinned dependencies
 $(VENV)/.setup: requirements.lock pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
-	@$(INSTALL) -r requirements.lock
+	@$(INSTALL) --compile-bytecode -r requirements.lock
 	@$(INSTALL) --no-build-isolation -e .
+	@$(BIN)/python -m compileall -q customer_analytics dashboard
 	@touch $@
 
 $(VENV)/.setup-dev: $(VENV)/.setup requirements-dev.lock
-	@$(INSTALL) -r requirements-dev.lock
+	@$(INSTALL) --compile-bytecode -r requirements-dev.lock
 	@touch $@
 
 whisper: $(VENV)/.setup ## Add OpenAI Whisper for TRANSCRIBER=whisper (several GB: torch)
