@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,6 +29,13 @@ concurrency:
 run_monitoring:
   enabled: true
 """
+_SQLITE = """\
+event_log_storage:
+  module: customer_analytics.event_log
+  class: KeptSqliteEventLogStorage
+  config:
+    base_dir: {folder}
+"""
 _POSTGRES = """\
 storage:
   postgres:
@@ -48,6 +56,8 @@ def prepare(settings: Settings) -> Path:
         # The password stays in the environment: the file only names the variable.
         text += _POSTGRES
         os.environ["DAGSTER_POSTGRES_URL"] = _with_driver(settings.dagster_postgres_url.get_secret_value())
+    else:
+        text += _SQLITE.format(folder=json.dumps(str(folder / "history" / "runs")))
     target = folder / "dagster.yaml"
     if not target.exists() or target.read_text() != text:
         partial = folder / f".dagster.yaml.{os.getpid()}.{uuid4().hex}"
