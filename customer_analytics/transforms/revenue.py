@@ -145,7 +145,7 @@ def mrr(revenue: DataFrame, churn: DataFrame) -> DataFrame:
         .when(change > 0, f.lit("upgrade"))
         .when(change < 0, f.lit("downgrade"))
     )
-    month_text = f.to_char(f.col("date_month"), f.lit("YYYY-MM"))  # whatever DATE_OUTPUT_FORMAT is
+    month_text = f.to_char(f.col("date_month"), "YYYY-MM")  # whatever DATE_OUTPUT_FORMAT is
     changes = with_columns(
         months,
         id=f.concat(f.col("customer_id").cast("VARCHAR"), f.lit("-"), month_text),
