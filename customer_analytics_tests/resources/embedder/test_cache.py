@@ -84,6 +84,26 @@ def test_what_another_process_embedded_meanwhile_is_taken(cache: EmbeddingCache)
     assert embedder.computed == BATCH_TEXTS
 
 
+def test_vectors_that_are_kept_for_whole_texts_are_not_computed_and_not_mistaken_for_beginnings(
+    cache: EmbeddingCache,
+) -> None:
+    class Windowed(Counting):
+        def windows(self, text: str) -> list[str]:
+            return [text[i : i + 4] for i in range(0, len(text), 4)]
+
+    embedder = CachedEmbedder(Windowed(), cache)
+    vectors = np.eye(3, dtype=np.float32)[:2]
+    embedder.keep(["abc", "abcdefgh"], vectors, whole=True)
+    np.testing.assert_array_equal(embedder.embed_whole(["abc", "abcdefgh", "abc"]), vectors[[0, 1, 0]])
+    np.testing.assert_array_equal(embedder.embed(["abc"]), vectors[:1])
+    assert embedder.inner.asked == []
+    np.testing.assert_array_equal(embedder.embed(["abcdefgh"]), Counting().embed(["abcdefgh"]))
+    embedder.keep(["ijklmnop"], vectors[1:], whole=False)
+    np.testing.assert_array_equal(embedder.embed(["ijklmnop"]), vectors[1:])
+    embedder.embed_whole(["ijklmnop"])
+    assert embedder.inner.asked == ["abcdefgh", "ijkl", "mnop"]
+
+
 def test_blank_is_refused_before_anything_is_embedded(cache: EmbeddingCache) -> None:
     embedder = CachedEmbedder(Counting(), cache)
     with pytest.raises(ValueError, match="blank"):
