@@ -18,7 +18,6 @@ import streamlit as st
 from streamlit.runtime.scriptrunner import add_script_run_ctx, get_script_run_ctx
 
 from customer_analytics.tables import CUSTOMER_COMMENT, PRES_HEALTH
-from dashboard.lean_imports import import_without
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -104,14 +103,12 @@ def warm_up() -> threading.Thread:
 
     def work() -> None:
         with contextlib.suppress(Exception):
-            if not source.settings.snowflake_account:
-                # Of AWS's SDK the connector wants to know in which cloud it is, and log-in by workload identity.
-                import_without("snowflake.connector", "botocore")
             importlib.import_module("snowflake.connector")
             importlib.import_module("altair")
             source.connection()
         time.sleep(_REST_WARMS_AFTER_SECONDS)
         with contextlib.suppress(Exception):
+            importlib.import_module("pandas.io.formats.style")  # with matplotlib, which pandas asks for: half a second
             source["embedder"].embed(["warm"])
             source["vector_store"].exists(CUSTOMER_COMMENT)
 
